@@ -1,0 +1,291 @@
+"""The whole contract between controller and sandbox.
+
+The client states intent (a task by its hash, a candidate's text); the sandbox answers with
+outcomes and means. Container options, seeds, paths and per-example values are in no message.
+`Sandbox` is implemented three times: by `sandbox.service` (the real one), `sandbox.client`
+(the same over a unix socket) and `sandbox.fake` (no engine; for tests of the loop).
+
+On the socket: HTTP with JSON bodies of these types. Calls that take long answer with one JSON
+document a line: any number of `Progress`, then one `Finished` or one `Failed`.
+"""
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+AGENT_IMAGE = "sealed-agent"
+"""The image of containers that run agent code, unless a task names its own."""
+CANDIDATE_BYTES = 64 * 1024
+"""A candidate's largest size in UTF-8; with the next one, so that it cannot carry the data."""
+CANDIDATE_COMPRESSED_BYTES = 16 * 1024
+"""A candidate's largest size after zlib."""
+
+
+class Goal(StrEnum):
+    """Which way the score should go."""
+
+    minimize = "minimize"
+    maximize = "maximize"
+
+
+class Feedback(StrEnum):
+    """What an agent is told of a score; see `controller/visible.py`."""
+
+    rounded = "rounded"
+    ladder = "ladder"
+    exact = "exact"
+
+
+class Outcome(StrEnum):
+    """How a trial ended. All but `scored` and `error` are the candidate's doing."""
+
+    scored = "scored"
+    crash = "crash"
+    timeout = "timeout"
+    over_memory = "over_memory"
+    over_output = "over_output"
+    invalid = "invalid"
+    dishonest = "dishonest"
+    error = "error"
+
+
+class Stage(StrEnum):
+    """Where a long call is."""
+
+    waiting = "waiting"
+    building = "building"
+    training = "training"
+    rehearsing = "rehearsing"
+    scoring = "scoring"
+    preparing = "preparing"
+    hashing = "hashing"
+
+
+class TaskSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The front matter of `program.md`. Each field's line here is its documentation."""
+
+    metric: str
+    """The score's unit, shown everywhere, such as `bits per byte`."""
+    goal: Goal
+    """`minimize` or `maximize`."""
+    budget_seconds: float
+    """Wall-clock seconds that `train` gets; 0.2 to 86400."""
+    load_seconds: float = 10.0
+    """Wall-clock seconds that `load` gets in each predictor; 0.1 to 600."""
+    scoring_seconds: float = 60.0
+    """Seconds that predictors may spend on the answers of one scoring; 0.1 to 3600."""
+    memory_mib: int = 2048
+    """Memory of each container that runs agent code, its /tmp and /dev/shm included; from 64."""
+    cpus: float = 1.0
+    """CPUs of each container of a trial; 0.1 up to what the engine has."""
+    gpus: int | Literal["auto"] = 0
+    """0, 1, or `auto`: one if the engine has any, else the CPU."""
+    artifact_mib: int = 64
+    """Largest size of what `train` leaves behind; 1 to 65536."""
+    image: str = AGENT_IMAGE
+    """The agent image, or your own that is built FROM it."""
+    feedback: Feedback = Feedback.rounded
+    """What the agent is told of scores: `rounded`, `ladder` or `exact`."""
+    min_gain: float = 0.0
+    """A candidate is kept when it beats the champion by more than this, in the metric's unit."""
+
+
+class TaskFiles(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A task folder as it is sent to the sandbox."""
+
+    name: str
+    program: str
+    train: str
+    prepare: str
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """A prepared task. `hash` is the SHA-256 of its three files, and its name in every call."""
+
+    hash: str
+    name: str
+    settings: TaskSettings
+    prepared_at: str
+    """UTC, ISO 8601."""
+    data_bytes: int
+    files: int
+
+
+class TrialRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Run one candidate once, with a fresh secret seed.
+
+    `key` is chosen by the client and names the trial for ever: the same key again returns the
+    stored result, or joins the trial that is running, and never runs twice.
+    """
+
+    key: str
+    task: str
+    candidate: str
+
+
+class TrialResult(Struct, frozen=True, kw_only=True):
+    """What one trial came to. `score` is there exactly when `outcome` is `scored`."""
+
+    key: str
+    task: str
+    outcome: Outcome
+    score: float | None
+    """Mean over the held-out examples, in the metric's unit."""
+    rehearsal_score: float | None
+    """The same on the public rehearsal split."""
+    reason: str
+    """Why not scored: from public phases in full, from sealed phases only what happened."""
+    log: str
+    """What the candidate wrote in training and rehearsal: cleaned, head and tail kept."""
+    log_bytes: int
+    """How much it wrote in all."""
+    seconds: float
+    """Seconds of the trainer, from the candidate's release to its end."""
+    wall_seconds: float
+    """Seconds of the whole trial, waiting for a slot not included."""
+    peak_memory_bytes: int
+    """Highest memory that was seen in the trainer: a lower bound of the peak."""
+    examples: int
+    """How many held-out examples the score is the mean of."""
+    device: str
+    """`cpu`, or the GPU's UUID."""
+    attempts: int
+    """1, or more after `error`s that were retried with the same seed."""
+
+
+class Comparison(Struct, frozen=True, kw_only=True):
+    """Mean of the first trials minus mean of the second, paired example by example."""
+
+    difference: float
+    standard_error: float
+    """Of `difference`, from the paired values and their blocks; 0 for a single value."""
+    examples: int
+
+
+class Progress(Struct, frozen=True, kw_only=True, tag="progress"):
+    """One step of a long call."""
+
+    stage: Stage
+    seconds: float | None = None
+    """How long the stage lasts at most, where that is known."""
+    detail: str = ""
+
+
+class Verdict(StrEnum):
+    """What the doctor found."""
+
+    passed = "PASS"
+    warning = "WARN"
+    failed = "FAIL"
+    not_applicable = "N/A"
+
+
+class Check(Struct, frozen=True, kw_only=True):
+    """One finding of the doctor. A measured one was tried in a throw-away container."""
+
+    name: str
+    verdict: Verdict
+    measured: bool
+    detail: str
+    next_step: str = ""
+
+
+class Info(Struct, frozen=True, kw_only=True):
+    """What stands behind the socket."""
+
+    version: str
+    instance: str
+    """Random name of this sandbox's state; the label of everything it creates."""
+    engine: str
+    runtime: str
+    cpus: int
+    memory_bytes: int
+    gpus: list[str]
+    images: dict[str, str]
+    """Role images by tag, with the id in use."""
+
+
+class Reaped(Struct, frozen=True, kw_only=True):
+    """What the reaper removed."""
+
+    containers: int
+    volumes: int
+
+
+class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
+    """The last line of a long call that did not work, and the body of every HTTP error."""
+
+    kind: str
+    message: str
+    next_step: str
+
+
+class FinishedTask(Struct, frozen=True, kw_only=True, tag="task"):
+    task: Task
+
+
+class FinishedTrial(Struct, frozen=True, kw_only=True, tag="trial"):
+    result: TrialResult
+
+
+Line = Progress | Failed | FinishedTask | FinishedTrial
+"""One line of a long call."""
+
+OnProgress = Callable[[Progress], None]
+
+
+def no_progress(_: Progress) -> None:
+    """For callers that do not watch."""
+
+
+class Sandbox(Protocol):
+    """Trials and comparisons, nothing else. Every method raises only `SandboxError`s."""
+
+    def info(self) -> Info:
+        """What engine, images and limits there are."""
+        ...
+
+    def prepare(self, files: TaskFiles, on_progress: OnProgress = no_progress) -> Task:
+        """Check a task, make its data once, train its baseline; again: only what is missing.
+
+        Raises `BadTask` with the reason and the next step.
+        """
+        ...
+
+    def tasks(self) -> list[Task]:
+        """The prepared tasks, newest first."""
+        ...
+
+    def verify(self, task: str, on_progress: OnProgress = no_progress) -> Task:
+        """Hash all data of a task in full. Raises `UnknownTask`, `DataAltered`."""
+        ...
+
+    def forget(self, task: str) -> None:
+        """Remove a task with its data and baseline; its trials' results stay."""
+        ...
+
+    def run(self, request: TrialRequest, on_progress: OnProgress = no_progress) -> TrialResult:
+        """Run one trial, or return what its key has come to."""
+        ...
+
+    def result(self, key: str) -> TrialResult:
+        """A finished trial. Raises `UnknownTrial`."""
+        ...
+
+    def cancel(self, key: str) -> None:
+        """Stop a running trial; its `run` raises `Cancelled`, and its key is free again."""
+        ...
+
+    def compare(self, first: Sequence[str], second: Sequence[str]) -> Comparison:
+        """Compare scored trials of one task by their keys, example by example."""
+        ...
+
+    def doctor(self) -> list[Check]:
+        """Try every promise of the policy in throw-away containers."""
+        ...
+
+    def reap(self) -> Reaped:
+        """Remove what earlier processes of this instance left behind."""
+        ...

@@ -1,0 +1,199 @@
+"""The life of one role container: create, compare, start, arm, release, kill, confirm.
+
+A container that runs agent code waits with its trusted runner warm until `release`: the timer is
+armed first, then the candidate is the first frame. Death is confirmed before anyone relies on it.
+"""
+
+import contextlib
+import selectors
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+
+from sandbox import limits
+from sandbox.engine import Engine
+from sandbox.errors import EngineUnavailable
+from sandbox.log_reader import LogReader, last_line
+from sandbox.policy import AGENT_ROLES, Order, differences, exec_spec, role_spec
+from sandbox.streams import Frame, Stream
+from sandbox.uids import UidPairs
+from sealed_task import frames
+
+log = structlog.get_logger(__name__)
+
+
+class Undead(Exception):
+    """A killed container is not confirmed dead: its slot can't be used again."""
+
+
+class StartFailed(Exception):
+    """A trusted runner did not come up: our own fault, never the candidate's."""
+
+
+class RoleContainer:
+    """One container of a role. Its uids are given back when its death is confirmed."""
+
+    def __init__(self, engine: Engine, order: Order, uids: UidPairs) -> None:
+        self._engine = engine
+        self._uids = uids
+        self.order = order
+        self.log = LogReader()
+        self.stream: Stream
+        """Frames and log of the runner, once started."""
+        self._timer: Stream | None = None
+        self._execution = ""
+        self._dead = False
+        self._frozen = False
+        name = f"sealed-{order.instance}-{order.role}-{order.timer_uid}-{order.trial[:12]}"
+        spec = role_spec(order)
+        self.id = engine.create(spec, name)
+        wrong = differences(spec, engine.inspect(self.id))
+        if wrong:
+            self.remove()
+            raise EngineUnavailable(
+                f"The engine made the {order.role} container otherwise than asked: "
+                + "; ".join(wrong),
+                "Nothing was run in it. See `sealed doctor`.",
+            )
+
+    def start(self, modules: tuple[str, ...] = (), most: int = 0) -> None:
+        """Start it with its runner; `most` bounds the frames that are accepted from it."""
+        agent = self.order.role in AGENT_ROLES
+        main = Stream(self._engine.attach(self.id, output=not agent), self.log, most)
+        self._engine.start(self.id)
+        if not agent:
+            self.stream = main
+            return
+        self._timer = main
+        self._execute(exec_spec(self.order, modules), most)
+
+    def start_program(self, program: Sequence[str]) -> None:
+        """Start it with another program in the runner's place: for probes."""
+        self._timer = Stream(self._engine.attach(self.id, output=False), self.log)
+        self._engine.start(self.id)
+        self._execute(exec_spec(self.order) | {"Cmd": list(program)}, 0)
+
+    def _execute(self, spec: dict[str, Any], most: int) -> None:
+        self._execution, connection = self._engine.execute(self.id, spec)
+        self.stream = Stream(connection, self.log, most)
+
+    def ready(self) -> bytes:
+        """Wait for the trusted runner's READY; returns its payload. Raises `StartFailed`."""
+        frame = self.wait_frame(time.monotonic() + limits.START)
+        if frame is None or frame.kind != frames.Kind.READY:
+            raise StartFailed(
+                f"the runner of the {self.order.role} did not start: "
+                f"{last_line(self.log.text()) or 'no output'}"
+            )
+        return frame.payload
+
+    def wait_frame(self, deadline: float, wake: Callable[[], None] | None = None) -> Frame | None:
+        """The next frame; None when the stream ends, breaks, or the deadline passes."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.stream, selectors.EVENT_READ)
+            while True:
+                if frame := self.stream.next_frame():
+                    return frame
+                left = deadline - time.monotonic()
+                if self.stream.closed or self.stream.broken or left <= 0:
+                    return None
+                if self.log.total > limits.LOG_FLOOD:
+                    return None
+                selector.select(min(left, 0.25))
+                self.stream.flush()
+                self.stream.receive()
+                if wake:
+                    wake()
+
+    def release(self, seconds: float, candidate: bytes) -> float:
+        """Arm the timer, then hand over the candidate. Returns the monotonic time of release."""
+        released = self.arm(seconds)
+        self.stream.send(frames.Kind.CANDIDATE, candidate)
+        return released
+
+    def arm(self, seconds: float) -> float:
+        """Arm the timer: the kernel ends the container by then. Returns the monotonic time."""
+        if self._timer is None or self._timer.closed:
+            raise StartFailed(f"the {self.order.role} container is not waiting")
+        self._timer.send_raw(f"{seconds + limits.TIMER_GRACE:.3f}\n".encode())
+        return time.monotonic()
+
+    def alive(self) -> bool:
+        """Whether the engine says that it runs."""
+        return self._engine.running(self.id)
+
+    def exit_code(self) -> int | None:
+        """Exit status of the runner; None while it runs."""
+        return self._engine.exit_code(self._execution)
+
+    def settled_exit_code(self) -> int | None:
+        """The same once the engine has noticed the end; None if the container died first."""
+        for _ in range(60):
+            code = self.exit_code()
+            if code is not None or not self.alive():
+                return code
+            time.sleep(0.05)
+        return None
+
+    def freeze(self) -> None:
+        """Stop every process of it, by the kernel's freezer."""
+        self._engine.pause(self.id)
+        self._frozen = True
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._engine.unpause(self.id)
+        self._frozen = False
+
+    def memory_seen(self) -> int:
+        """Bytes; see `Engine.memory_seen`."""
+        return self._engine.memory_seen(self.id)
+
+    def ran_out_of_memory(self, since: float) -> bool:
+        """Whether the kernel killed a process of it for memory since then (unix seconds)."""
+        return self._engine.ran_out_of_memory(self.id, int(since), int(time.time()) + 1)
+
+    def kill(self) -> None:
+        """Kill every process of it and confirm their death. Raises `Undead`."""
+        if self._dead:
+            return
+        if self._frozen:
+            self.thaw()  # the engine refuses to kill what is paused
+        # What it said last is read; then nobody listens, or a flood would hold up the engine.
+        self.stream.receive()
+        self.stream.close()
+        self._engine.kill(self.id)
+        if not self._engine.dead_within(self.id, limits.DEATH):
+            raise Undead(f"container {self.id[:12]} does not die")
+        self._confirmed_dead()
+
+    def remove(self) -> None:
+        """Remove it, dead or alive; its connections are closed."""
+        for stream in (getattr(self, "stream", None), self._timer):
+            if stream is not None:
+                stream.close()
+        self._engine.remove(self.id)
+        self._confirmed_dead()
+
+    def abandon(self) -> None:
+        """Close our end of its stdin, as if this process had died."""
+        if self._timer is not None:
+            self._timer.close()
+
+    def _confirmed_dead(self) -> None:
+        if not self._dead:
+            self._dead = True
+            self._uids.release(self.order.timer_uid)
+
+
+def dispose(containers: list[RoleContainer]) -> None:
+    """Remove containers whatever their state; what can't be removed is left to the reaper."""
+    for container in containers:
+        try:
+            container.remove()
+        except Exception as fault:
+            log.warning("container not removed", container=container.id[:12], fault=str(fault))
+            with contextlib.suppress(Exception):
+                container.stream.close()

@@ -1,0 +1,318 @@
+"""Whether this engine keeps the policy's promises: tried, not read off its settings.
+
+Each check runs a program in a throw-away container that is started by the same policy as a
+trainer, and looks at what the program could do. A measured FAIL is never acceptable.
+"""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from importlib import resources
+from typing import Any
+
+from sandbox import limits
+from sandbox.api import Check, Verdict
+from sandbox.container import RoleContainer, StartFailed
+from sandbox.errors import SandboxError
+from sandbox.host import Host
+from sandbox.images import check_disjoint, fit_image
+from sandbox.policy import LABEL, MIB, PYTHON
+from sandbox.probe import MEMORY_MIB, Probe, probe_order, run_probe
+
+Facts = dict[str, Any]
+
+_EXEC_ENVIRONMENT = {"HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "OMP_NUM_THREADS"}
+_ENGINE_ENVIRONMENT = {"PATH", "HOSTNAME", "LC_CTYPE"}
+_DEVICES = {"full", "null", "ptmx", "random", "tty", "urandom", "zero", "console"}
+
+
+def examine(host: Host) -> list[Check]:
+    """All checks, in the order in which a reader wants them; about ten seconds."""
+    found = [_checked("images", lambda: images(host))]
+    if found[0].verdict is Verdict.failed:
+        return found
+    seen: Facts = {}
+
+    def look() -> str:
+        seen.update(facts(host))
+        return ""
+
+    found.append(_checked("runner", look))
+    if found[-1].verdict is Verdict.failed:
+        return found
+    for name, check in FACT_CHECKS.items():
+        found.append(_checked(name, lambda check=check: check(seen)))  # type: ignore[misc]
+    for name, try_it in TRIED_CHECKS.items():
+        found.append(_checked(name, lambda try_it=try_it: try_it(host)))  # type: ignore[misc]
+    return found
+
+
+def _checked(name: str, check: Callable[[], str]) -> Check:
+    """Run one check; what it returns or raises is the finding, empty is a pass."""
+    try:
+        finding, next_step = check(), "SECURITY.md says what depends on it; do not run agents."
+    except SandboxError as fault:
+        finding, next_step = fault.message, fault.next_step
+    except StartFailed as fault:
+        finding, next_step = str(fault), "Build the images again with `make images`."
+    return Check(
+        name=name,
+        verdict=Verdict.failed if finding else Verdict.passed,
+        measured=True,
+        detail=finding or "holds",
+        next_step=next_step if finding else "",
+    )
+
+
+def run_program(
+    host: Host,
+    name: str,
+    *arguments: object,
+    seconds: float = 30,
+    memory_mib: int = MEMORY_MIB,
+) -> Probe:
+    """Run one of `sandbox/programs` in a probe container."""
+    source = resources.files("sandbox.programs").joinpath(f"{name}.py").read_text()
+    order = probe_order(host, host.engine.image(host.config.agent_image).id)
+    order = replace(order, memory_mib=memory_mib)
+    program = [PYTHON, "-I", "-B", "-c", source, *map(str, arguments)]
+    return run_probe(host, order, program, seconds)
+
+
+def facts(host: Host) -> Facts:
+    """What `programs/facts.py` sees; see there for the keys. Raises `StartFailed`."""
+    probe = run_program(host, "facts")
+    try:
+        seen: Facts = json.loads(probe.output.strip().rsplit("\n", 1)[-1].replace(" […]", ""))
+    except (ValueError, IndexError):
+        raise StartFailed(f"the probe said: {probe.output[-300:] or 'nothing'}") from None
+    return seen
+
+
+def images(host: Host) -> str:
+    """Both role images are there, fit, and share no layer."""
+    agent = fit_image(host.engine, host.config.agent_image)
+    check_disjoint(agent, fit_image(host.engine, host.config.scorer_image))
+    order = probe_order(host, agent.id)
+    find = "find / -xdev -perm /6000 -type f 2>/dev/null | head -5 >&2"
+    setuid = run_probe(host, order, ["/bin/sh", "-c", find], 60).output.split()
+    return f"setuid files in the agent image: {', '.join(setuid)}" if setuid else ""
+
+
+# ---- what the facts must be -------------------------------------------------------------------
+
+
+def _user(seen: Facts) -> str:
+    if seen["uid"] == 0 or seen["uid"] == seen["init_uid"]:
+        return f"agent code runs as uid {seen['uid']}, the timer as {seen['init_uid']}"
+    return "agent code can signal another process" if seen["kills_init"] else ""
+
+
+def _privileges(seen: Facts) -> str:
+    if set(seen["capabilities"]) != {"0"}:
+        return f"capabilities {seen['capabilities']}"
+    return "" if seen["no_new_privileges"] == "1" else "no_new_privs is not set"
+
+
+def _seccomp(seen: Facts) -> str:
+    if seen["allowed_calls"] or seen["families"]:
+        return (
+            f"allowed system calls: {', '.join(seen['allowed_calls']) or 'none'}; "
+            f"socket families: {seen['families']}"
+        )
+    return ""
+
+
+def _network(seen: Facts) -> str:
+    return str(seen["reaches"])
+
+
+def _root(seen: Facts) -> str:
+    return "" if seen["root_read_only"] else "the root file system can be written"
+
+
+def _tmpfs(seen: Facts) -> str:
+    wanted = {
+        "tmp": (limits.TMP_BYTES, limits.TMP_INODES, True),
+        "cache": (limits.CACHE_BYTES, limits.CACHE_INODES, False),
+    }
+    for name, (size, inodes, noexec) in wanted.items():
+        place = seen[name] or {}
+        if place.get("bytes") != size or place.get("inodes") != inodes:
+            return f"/{name} has {place.get('bytes')} bytes, {place.get('inodes')} inodes"
+        if not (place["nosuid"] and place["nodev"]) or place["noexec"] != noexec:
+            return f"/{name} is mounted with other flags"
+    return ""
+
+
+def _shm(seen: Facts) -> str:
+    size = seen["shm"]["bytes"]
+    return "" if size == limits.SHM_BYTES else f"shared memory has {size} bytes"
+
+
+def _ulimits(seen: Facts) -> str:
+    wanted = {
+        "core": 0,
+        "fsize": limits.TMP_BYTES,
+        "memlock": 64 * 1024,
+        "nofile": limits.OPEN_FILES,
+        "msgqueue": 0,
+    }
+    wrong = [name for name, value in wanted.items() if seen["limits"][name] != [value, value]]
+    return f"limits not set: {', '.join(wrong)}" if wrong else ""
+
+
+def _cpus(seen: Facts) -> str:
+    if seen["cpus"] != 1:
+        return f"a container of one CPU sees {seen['cpus']}"
+    quota = seen["cpu_quota"].split()
+    return "" if quota and quota[0] not in ("max", "-1") else "no CPU quota is set"
+
+
+def _memory_settings(seen: Facts) -> str:
+    memory, swap = MEMORY_MIB * MIB, seen["swap"]
+    if seen["memory"] != str(memory):
+        return f"the memory limit is {seen['memory'] or 'not visible'}"
+    # v1 counts memory and swap together, v2 swap alone; an empty one has no swap to account for.
+    return "" if swap in (str(memory), "0", "") else f"swap is limited to {swap}"
+
+
+def _oom_score(seen: Facts) -> str:
+    adjusted = seen["oom_score_adj"]
+    return "" if adjusted >= 900 else f"oom_score_adj is {adjusted}"
+
+
+def _environment(seen: Facts) -> str:
+    more = set(seen["environment"]) - _EXEC_ENVIRONMENT - _ENGINE_ENVIRONMENT
+    return f"variables {', '.join(sorted(more))}" if more else ""
+
+
+def _cgroups(seen: Facts) -> str:
+    shown = {path for path in seen["cgroups"] if path != "/"}
+    return f"paths of the host's cgroups: {sorted(shown)[:2]}" if shown else ""
+
+
+def _devices(seen: Facts) -> str:
+    more = {name for name in set(seen["devices"]) - _DEVICES if not name.startswith("nvidia")}
+    if seen["docker_socket"]:
+        return "the engine's socket is in the container"
+    return f"devices {', '.join(sorted(more))}" if more else ""
+
+
+FACT_CHECKS: dict[str, Callable[[Facts], str]] = {
+    "user": _user,
+    "privileges": _privileges,
+    "seccomp": _seccomp,
+    "network": _network,
+    "read_only": _root,
+    "tmpfs": _tmpfs,
+    "shm": _shm,
+    "ulimits": _ulimits,
+    "cpus": _cpus,
+    "memory_settings": _memory_settings,
+    "oom_score": _oom_score,
+    "environment": _environment,
+    "cgroup_namespace": _cgroups,
+    "devices": _devices,
+}
+"""Checks of what `facts` has seen."""
+
+
+# ---- what has to be tried ---------------------------------------------------------------------
+
+
+def timer(host: Host) -> str:
+    """A program that ignores every signal and forks is dead when its time is up."""
+    probe = run_program(host, "stubborn", seconds=1.0)
+    late = probe.seconds - 1.0
+    return "" if late < 0.5 else f"a stubborn program lived {late:.2f} s over its time"
+
+
+def unarmed(host: Host) -> str:
+    """A container whose sandbox is lost before it was armed ends by itself."""
+    with _idle(host) as container:
+        container.abandon()
+        dead = host.engine.dead_within(container.id, 5)
+        return "" if dead else "an abandoned container goes on waiting"
+
+
+def stays_dead(host: Host) -> str:
+    """A container that has ended is not started again."""
+    with _idle(host) as container:
+        container.abandon()
+        time.sleep(1.5)
+        return "a dead container was started again" if container.alive() else ""
+
+
+def engine_side(host: Host) -> str:
+    """The engine finds it by its label, keeps no log of it, and runs nothing else in it."""
+    with _idle(host) as container:
+        labels = {LABEL + "instance": host.instance, LABEL + "role": "probe"}
+        if container.id not in {found["Id"] for found in host.engine.containers(labels)}:
+            return "the reaper would not find a container"
+        if host.engine.keeps_log(container.id):
+            return "the engine keeps a log of the container's streams"
+        state = host.engine.inspect(container.id)["State"]
+        return "a health check runs in the container" if state.get("Health") else ""
+
+
+@contextlib.contextmanager
+def _idle(host: Host) -> Iterator[RoleContainer]:
+    """A probe container that was started and never armed."""
+    order = probe_order(host, host.engine.image(host.config.agent_image).id)
+    container = RoleContainer(host.engine, order, host.uids)
+    try:
+        container.start_program(["/bin/sleep", "30"])
+        yield container
+    finally:
+        container.remove()
+
+
+def memory(host: Host) -> str:
+    """A hog is killed, and the engine tells it from a crash."""
+    probe = run_program(host, "hog", MEMORY_MIB * MIB)
+    if "survived" in probe.output:
+        return "a program got four times its memory"
+    return "" if probe.out_of_memory else "the engine does not tell why a hog died"
+
+
+def processes(host: Host) -> str:
+    """A fork bomb is stopped, and orphans are reaped."""
+    output = run_program(host, "bomb", limits.PIDS + 64).output.split()
+    said = dict(zip(output[::2], output[1::2], strict=False))
+    if int(said.get("children", 1 << 30)) > limits.PIDS:
+        return f"{said.get('children')} processes were started"
+    return "" if said.get("zombies") == "0" else f"{said.get('zombies')} zombies stay"
+
+
+def quotas(host: Host) -> str:
+    """Places to write are full when they should be."""
+    places = {
+        "/tmp": (limits.TMP_BYTES, limits.TMP_INODES),  # noqa: S108
+        "/dev/shm": (limits.SHM_BYTES, 1 << 30),  # noqa: S108
+    }
+    # Files in a tmpfs count as memory: with more of both than this, memory would be the limit.
+    room = 4 * (limits.TMP_BYTES + limits.SHM_BYTES) // MIB
+    output = run_program(host, "fill", *places, memory_mib=room).output
+    rows = [line.split() for line in output.splitlines()]
+    if [row[0] for row in rows] != list(places):
+        return f"the probe said: {output[-200:] or 'nothing'}"
+    for place, written, files in rows:
+        size, inodes = places[place]
+        if int(written) > size or int(files) > inodes:
+            return f"{place} took {written} bytes, {files} files"
+    return ""
+
+
+TRIED_CHECKS: dict[str, Callable[[Host], str]] = {
+    "timer": timer,
+    "unarmed": unarmed,
+    "stays_dead": stays_dead,
+    "engine_side": engine_side,
+    "memory": memory,
+    "processes": processes,
+    "quotas": quotas,
+}
+"""Checks that take a container each."""

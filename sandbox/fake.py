@@ -1,0 +1,328 @@
+"""A sandbox without an engine, for tests of what is built on one. It runs no candidate.
+
+What a candidate's trial comes to is read from its comments, and otherwise from its hash:
+
+    # fake: score=1.5 spread=0.1 seconds=0.5 rehearsal=1.4 memory=1000000
+    # fake: outcome=crash reason="ValueError: no" log="epoch 1"
+    # fake: wait=3
+
+`spread` is the deviation of one example's value from the score, over and above what all candidates
+share, so that comparisons have a standard error; `wait` really waits, and can be cancelled.
+"""
+
+import hashlib
+import math
+import random
+import re
+import shlex
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from sandbox import VERSION
+from sandbox.api import (
+    Check,
+    Comparison,
+    Info,
+    OnProgress,
+    Outcome,
+    Progress,
+    Reaped,
+    Stage,
+    Task,
+    TaskFiles,
+    TrialRequest,
+    TrialResult,
+    Verdict,
+    no_progress,
+)
+from sandbox.candidate import check_candidate
+from sandbox.errors import (
+    BadCandidate,
+    BadRequest,
+    BadTask,
+    Cancelled,
+    DataAltered,
+    UnknownTask,
+    UnknownTrial,
+)
+from sandbox.settings import parse_program
+
+_DIRECTIVE = re.compile(r"^\s*# fake: (.*)$", re.MULTILINE)
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_EXAMPLES = 64
+_IN_PUBLIC = {Outcome.crash, Outcome.timeout, Outcome.over_memory, Outcome.over_output}
+"""Outcomes that the fake ends training with; the others come later."""
+
+
+class _Trial(Struct, frozen=True, kw_only=True):
+    result: TrialResult
+    candidate: str
+    values: list[float]
+
+
+class _State(Struct, kw_only=True):
+    """All that outlives a process."""
+
+    tasks: dict[str, Task] = {}
+    altered: set[str] = set()
+    trials: dict[str, _Trial] = {}
+    executed: list[str] = []
+
+
+class FakeSandbox:
+    """Implements `api.Sandbox`; thread-safe.
+
+    `folder`: where it remembers, so that another fake there knows the same; default: in memory.
+    `landscape`: scores a candidate's text where its comments give no score.
+    """
+
+    def __init__(
+        self, folder: Path | None = None, *, landscape: Callable[[str], float] | None = None
+    ) -> None:
+        self._file = None if folder is None else folder / "fake.json"
+        self._landscape = landscape or _hashed_score
+        self._lock = threading.Lock()
+        self._running: dict[str, threading.Event] = {}
+        self._state = _State()
+        if self._file is not None and self._file.exists():
+            self._state = msgspec.json.decode(self._file.read_bytes(), type=_State)
+
+    @property
+    def executed(self) -> list[str]:
+        """Keys of the trials that were really run, in order; a key twice would be a fault."""
+        return list(self._state.executed)
+
+    def alter(self, task: str) -> None:
+        """As if somebody had changed the task's data."""
+        self._state.altered.add(task)
+        self._save()
+
+    # ---- tasks -----------------------------------------------------------------------------
+
+    def info(self) -> Info:
+        """See `api.Sandbox`."""
+        return Info(
+            version=VERSION,
+            instance="fake",
+            engine="none",
+            runtime="none",
+            cpus=1,
+            memory_bytes=2**30,
+            gpus=[],
+            images={},
+        )
+
+    def prepare(self, files: TaskFiles, on_progress: OnProgress = no_progress) -> Task:
+        """See `api.Sandbox`."""
+        settings, _ = parse_program(files.program)
+        try:
+            check_candidate(files.train)
+        except BadCandidate as fault:
+            raise BadTask(f"train.py: {fault.message}", fault.next_step) from None
+        for name in ("prepare", "score"):
+            if f"def {name}(" not in files.prepare:
+                raise BadTask(f"prepare.py has no function `{name}`.", "Write it.")
+        digest = hashlib.sha256()
+        for text in (files.program, files.train, files.prepare):
+            digest.update(len(text.encode()).to_bytes(8, "big") + text.encode())
+        name = digest.hexdigest()
+        if name not in self._state.tasks:
+            on_progress(Progress(stage=Stage.preparing))
+            outcome = Outcome(_directives(files.train).get("outcome", Outcome.scored))
+            if outcome is not Outcome.scored:
+                raise BadTask(f"The task's own train.py ends `{outcome}`.", "Mend the task.")
+            self._state.tasks[name] = Task(
+                hash=name,
+                name=files.name,
+                settings=settings,
+                prepared_at=datetime.now(UTC).isoformat(),
+                data_bytes=len(files.prepare),
+                files=3,
+            )
+            self._save()
+        return self._state.tasks[name]
+
+    def tasks(self) -> list[Task]:
+        """See `api.Sandbox`."""
+        found = self._state.tasks.values()
+        return sorted(found, key=lambda task: task.prepared_at, reverse=True)
+
+    def verify(self, task: str, on_progress: OnProgress = no_progress) -> Task:
+        """See `api.Sandbox`."""
+        found = self._task(task)
+        on_progress(Progress(stage=Stage.hashing))
+        if task in self._state.altered:
+            raise DataAltered(f"The data of task {found.name} was altered.", "Prepare it again.")
+        return found
+
+    def forget(self, task: str) -> None:
+        """See `api.Sandbox`."""
+        self._task(task)
+        del self._state.tasks[task]
+        self._state.altered.discard(task)
+        self._save()
+
+    def _task(self, name: str) -> Task:
+        if name not in self._state.tasks:
+            raise UnknownTask(f"No task {name[:12]} is prepared here.", "Prepare it.")
+        return self._state.tasks[name]
+
+    # ---- trials ----------------------------------------------------------------------------
+
+    def run(self, request: TrialRequest, on_progress: OnProgress = no_progress) -> TrialResult:
+        """See `api.Sandbox`."""
+        _check_key(request.key)
+        check_candidate(request.candidate)
+        done = threading.Event()
+        while True:
+            with self._lock:
+                if found := self._state.trials.get(request.key):
+                    if (found.candidate, found.result.task) != (request.candidate, request.task):
+                        raise BadRequest(
+                            f"Trial {request.key} ran another candidate.", "Choose another key."
+                        )
+                    return found.result
+                other = self._running.get(request.key)
+                if other is None:
+                    self._running[request.key] = done
+                    break
+            other.wait()
+        try:
+            return self._run(request, on_progress, done)
+        finally:
+            with self._lock:
+                del self._running[request.key]
+            done.set()
+
+    def _run(
+        self, request: TrialRequest, on_progress: OnProgress, done: threading.Event
+    ) -> TrialResult:
+        task = self._task(request.task)
+        told = _directives(request.candidate)
+        outcome = Outcome(told.get("outcome", Outcome.scored))
+        stages = [Stage.waiting, Stage.building, Stage.training]
+        if outcome not in _IN_PUBLIC:
+            stages += [Stage.rehearsing, Stage.scoring]
+        for stage in stages:
+            training = stage is Stage.training
+            on_progress(
+                Progress(stage=stage, seconds=task.settings.budget_seconds if training else None)
+            )
+            if training and done.wait(float(told.get("wait", 0))):
+                raise Cancelled(f"Trial {request.key} was cancelled.", "Run it again.")
+        score = None
+        if outcome is Outcome.scored:
+            written = told.get("score")
+            score = self._landscape(request.candidate) if written is None else float(written)
+        reached = score is not None or "rehearsal" in told
+        rehearsal = float(told.get("rehearsal", score or 0.0)) if reached else None
+        log = told.get("log", "")
+        result = TrialResult(
+            key=request.key,
+            task=request.task,
+            outcome=outcome,
+            score=score,
+            rehearsal_score=rehearsal,
+            reason=told.get("reason", "" if score is not None else f"It ends {outcome}."),
+            log=log,
+            log_bytes=len(log.encode()),
+            seconds=float(told.get("seconds", task.settings.budget_seconds / 2)),
+            wall_seconds=float(told.get("seconds", task.settings.budget_seconds / 2)) + 1,
+            peak_memory_bytes=int(told.get("memory", 10_000_000)),
+            examples=_EXAMPLES if score is not None else 0,
+            device="cpu",
+            attempts=1,
+        )
+        values = _values(request, score, float(told.get("spread", 0))) if score is not None else []
+        with self._lock:
+            self._state.executed.append(request.key)
+            self._state.trials[request.key] = _Trial(
+                result=result, candidate=request.candidate, values=values
+            )
+            self._save()
+        return result
+
+    def result(self, key: str) -> TrialResult:
+        """See `api.Sandbox`."""
+        return self._trial(key).result
+
+    def _trial(self, key: str) -> _Trial:
+        _check_key(key)
+        if key not in self._state.trials:
+            raise UnknownTrial(f"No finished trial has the key {key}.", "Run it first.")
+        return self._state.trials[key]
+
+    def cancel(self, key: str) -> None:
+        """See `api.Sandbox`."""
+        _check_key(key)
+        with self._lock:
+            if key in self._running:
+                self._running[key].set()
+
+    def compare(self, first: Sequence[str], second: Sequence[str]) -> Comparison:
+        """See `api.Sandbox`."""
+        if not first or not second:
+            raise BadRequest("A comparison needs trials on both sides.", "Give their keys.")
+        trials = {key: self._trial(key) for key in (*first, *second)}
+        if len({trial.result.task for trial in trials.values()}) != 1:
+            raise BadRequest("Trials of different tasks can't be compared.", "Choose one task's.")
+        if unscored := [key for key, trial in trials.items() if not trial.values]:
+            raise BadRequest(f"Trial {unscored[0]} has no score.", "Compare scored trials.")
+        differences = [
+            math.fsum(trials[key].values[n] / len(first) for key in first)
+            - math.fsum(trials[key].values[n] / len(second) for key in second)
+            for n in range(_EXAMPLES)
+        ]
+        mean = math.fsum(differences) / _EXAMPLES
+        squares = math.fsum((difference - mean) ** 2 for difference in differences)
+        return Comparison(
+            difference=mean,
+            standard_error=math.sqrt(squares / (_EXAMPLES - 1) / _EXAMPLES),
+            examples=_EXAMPLES,
+        )
+
+    # ---- the house -------------------------------------------------------------------------
+
+    def doctor(self) -> list[Check]:
+        """See `api.Sandbox`."""
+        detail = "This sandbox is a fake: it contains nothing, and runs nothing."
+        return [Check(name="fake", verdict=Verdict.not_applicable, measured=False, detail=detail)]
+
+    def reap(self) -> Reaped:
+        """See `api.Sandbox`."""
+        return Reaped(containers=0, volumes=0)
+
+    def _save(self) -> None:
+        if self._file is None:
+            return
+        with tempfile.NamedTemporaryFile(dir=self._file.parent, delete=False) as draft:
+            draft.write(msgspec.json.encode(self._state))
+        Path(draft.name).replace(self._file)
+
+
+def _check_key(key: str) -> None:
+    if not _KEY.fullmatch(key):
+        raise BadRequest(f"{key[:80]!r} is no trial key.", "Use letters, digits, '.', '_', '-'.")
+
+
+def _directives(candidate: str) -> dict[str, str]:
+    words = [word for line in _DIRECTIVE.findall(candidate) for word in shlex.split(line)]
+    return dict(word.split("=", 1) for word in words)
+
+
+def _hashed_score(candidate: str) -> float:
+    return 1 + random.Random(candidate).random()
+
+
+def _values(request: TrialRequest, score: float, spread: float) -> list[float]:
+    """One value an example with the mean `score`: examples differ alike for all candidates."""
+    shared, own = random.Random(request.task), random.Random(request.candidate)
+    values = [shared.gauss(0, 1) + spread * own.gauss(0, 1) for _ in range(_EXAMPLES)]
+    mean = math.fsum(values) / _EXAMPLES
+    return [score + value - mean for value in values]

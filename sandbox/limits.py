@@ -1,0 +1,57 @@
+"""Every bound that is not a task's own setting: who owns it, how much, what happens when it is hit.
+
+Bounds of settings are in `settings.py`; bounds of the contract's messages in `api.py`.
+"""
+
+# ---- time, in seconds -------------------------------------------------------------------------
+TIMER_GRACE = 0.02
+"""The armed timer is the budget plus this; the official end is the sandbox's monotonic clock."""
+UNARMED = 900
+"""A waiting container that nobody arms ends itself after this."""
+START = 60
+"""A trusted runner that is not READY by then is our `error`."""
+SCORER_LIFE = 3600 * 6
+"""The scorer's process is killed after this, whatever became of the sandbox."""
+SCORER_OWN = 600
+"""What `score` may spend on its own arithmetic, the answers' time not counted; then `error`."""
+DEATH = 15
+"""A killed container that is not confirmed dead by then puts its slot into quarantine."""
+ENGINE_CALL = 30
+"""Deadline of every call to the engine."""
+PREPARE = 3600
+"""`prepare` is killed after this; the task is refused."""
+ATTEMPTS = 3
+"""A trial that ends in `error` is tried again with the same seed, this often in all."""
+
+# ---- bytes ------------------------------------------------------------------------------------
+LOG_HEAD = 16 * 1024
+LOG_TAIL = 48 * 1024
+"""What is kept of a candidate's log; the rest is counted."""
+LOG_FLOOD = 32 * 1024 * 1024
+"""A candidate that writes more ends `over_output`."""
+REASON = 2000
+"""Longest reason, in characters."""
+QUESTION = 256 * 1024 * 1024
+"""Longest frame that a scorer may send."""
+SCORE = 1024 * 1024 * 1024
+"""Longest frame with a score in it."""
+FAULT = 4096
+"""Longest text of a predictor that says why it can't answer."""
+
+# ---- containers -------------------------------------------------------------------------------
+PIDS = 512
+"""Processes and threads of a container; a fork bomb ends here."""
+TMP_BYTES = 256 * 1024 * 1024
+TMP_INODES = 16384
+CACHE_BYTES = 256 * 1024 * 1024
+CACHE_INODES = 16384
+"""The one tmpfs where compiled code may run: torch.compile and Triton need it."""
+SHM_BYTES = 128 * 1024 * 1024
+ARTIFACT_INODES = 4096
+OPEN_FILES = 4096
+SCORER_MEMORY_MIB = 4096
+"""Memory of the scorer, or the engine's whole memory where that is less."""
+PREPARE_MEMORY_MIB = 8192
+"""Memory of the prepare role, likewise."""
+FREE_DISK_BYTES = 512 * 1024 * 1024
+"""Free space that must be left where the sandbox keeps its state."""

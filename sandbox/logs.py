@@ -1,0 +1,46 @@
+"""structlog, configured once for both processes: JSON unless on a terminal, secrets redacted."""
+
+import logging
+import os
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+_SECRET_NAME = re.compile(r"key|token|secret|password|authorization|salt|seed", re.IGNORECASE)
+_SECRET_TEXT = re.compile(r"\b(sk-|ghp_|hf_|xox[abp]-)[A-Za-z0-9_-]{8,}|Bearer\s+\S+")
+_PLAIN_NAMES = {"trial_key"}
+
+
+def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Blank what is named or looks like a secret, before any renderer sees it."""
+    for name, value in event.items():
+        if _SECRET_NAME.search(name) and name not in _PLAIN_NAMES:
+            event[name] = "[redacted]"
+        elif isinstance(value, str):
+            event[name] = _SECRET_TEXT.sub("[redacted]", value)
+    return event
+
+
+def configure(service: str) -> None:
+    """Send all logs of this process to stderr, at `SEALED_LOG` (default: warning)."""
+    level = logging.getLevelNamesMapping().get(
+        os.environ.get("SEALED_LOG", "warning").upper(), logging.WARNING
+    )
+    terminal = sys.stderr.isatty()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            redact,
+            structlog.dev.ConsoleRenderer() if terminal else structlog.processors.dict_tracebacks,
+            *([] if terminal else [structlog.processors.JSONRenderer()]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)

@@ -1,0 +1,1 @@
+"""Programs that the doctor runs inside probe containers; they import nothing of ours."""

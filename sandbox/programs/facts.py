@@ -1,0 +1,166 @@
+"""What a program of a role container can see and do, as one JSON line on stderr."""
+
+import ctypes
+import errno
+import json
+import os
+import resource
+import socket
+import sys
+from pathlib import Path
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+# Numbers by machine: asm/unistd_64.h and asm-generic/unistd.h of Linux 6.
+CALLS = {
+    "x86_64": {
+        "ptrace": 101, "process_vm_readv": 310, "add_key": 248, "request_key": 249, "keyctl": 250,
+        "io_uring_setup": 425, "bpf": 321, "perf_event_open": 298, "userfaultfd": 323,
+        "unshare": 272, "setns": 308, "mount": 165, "inotify_init1": 294, "fanotify_init": 300,
+        "mincore": 27, "fadvise64": 221, "readahead": 187, "cachestat": 451, "preadv2": 327,
+        "msgget": 68, "semget": 64, "shmget": 29, "mq_open": 240, "pidfd_getfd": 438,
+        "name_to_handle_at": 303, "open_by_handle_at": 304, "chroot": 161, "pivot_root": 155,
+    },
+    "aarch64": {
+        "ptrace": 117, "process_vm_readv": 270, "add_key": 217, "request_key": 218, "keyctl": 219,
+        "io_uring_setup": 425, "bpf": 280, "perf_event_open": 241, "userfaultfd": 282,
+        "unshare": 97, "setns": 268, "mount": 40, "inotify_init1": 26, "fanotify_init": 262,
+        "mincore": 232, "fadvise64": 223, "readahead": 213, "cachestat": 451, "preadv2": 286,
+        "msgget": 186, "semget": 190, "shmget": 194, "mq_open": 180, "pidfd_getfd": 438,
+        "name_to_handle_at": 264, "open_by_handle_at": 265, "chroot": 51, "pivot_root": 41,
+    },
+}  # fmt: skip
+
+
+def denied(number: int) -> bool:
+    """Whether a call is refused before it looks at its (senseless) arguments."""
+    ctypes.set_errno(0)
+    libc.syscall(number, -1, -1, -1, -1, -1)
+    return ctypes.get_errno() in (errno.EPERM, errno.ENOSYS)
+
+
+def can_open(family: int) -> bool:
+    """Whether a socket of this family can be made."""
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET, socket.SOCK_RAW):
+        try:
+            socket.socket(family, kind).close()
+        except OSError:
+            continue
+        return True
+    return False
+
+
+def reaches_out() -> str:
+    """Empty if no address but loopback can be reached, else what answered."""
+    # Some kernels put fallback tunnels into every namespace; they are down, and stay so.
+    up = {
+        path.name
+        for path in Path("/sys/class/net").iterdir()
+        if (path / "flags").exists() and int((path / "flags").read_text(), 16) & 1
+    }
+    interfaces = sorted(up - {"lo"})
+    if interfaces:
+        return f"interfaces {interfaces}"
+    for address in ("192.0.2.1", "172.17.0.1"):
+        with socket.socket() as probe:
+            probe.settimeout(0.5)
+            code = probe.connect_ex((address, 80))
+            if code not in (errno.ENETUNREACH, errno.EPERM, errno.EACCES):
+                return f"{address}: {errno.errorcode.get(code, code)}"
+    return ""
+
+
+def status() -> dict[str, str]:
+    """/proc/self/status as a dict."""
+    rows = (line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return {name: value.strip() for name, value in rows}
+
+
+def room(path: str) -> dict[str, int]:
+    """Size, inodes and flags of a mount."""
+    state = os.statvfs(path)
+    return {
+        "bytes": state.f_blocks * state.f_frsize,
+        "inodes": state.f_files,
+        "noexec": bool(state.f_flag & os.ST_NOEXEC),
+        "nosuid": bool(state.f_flag & os.ST_NOSUID),
+        "nodev": bool(state.f_flag & os.ST_NODEV),
+    }
+
+
+def first_text(*paths: str) -> str:
+    """The first of these files that can be read."""
+    for path in paths:
+        try:
+            return Path(path).read_text().strip()
+        except OSError:
+            continue
+    return ""
+
+
+def can_kill_init() -> bool:
+    """Whether the timer's process, or its parent, would take a signal from here."""
+    for process in Path("/proc").glob("[0-9]*"):
+        if int(process.name) == os.getpid():
+            continue
+        try:
+            os.kill(int(process.name), 0)
+        except (PermissionError, ProcessLookupError):
+            continue
+        return True
+    return False
+
+
+def main() -> None:
+    mine = status()
+    calls = CALLS.get(os.uname().machine, {})
+    facts = {
+        "uid": os.getuid(),
+        "init_uid": os.stat("/proc/1").st_uid,
+        "kills_init": can_kill_init(),
+        "init": Path("/proc/1/comm").read_text().strip(),
+        "capabilities": mine["CapBnd"] + mine["CapEff"] + mine["CapPrm"],
+        "no_new_privileges": mine.get("NoNewPrivs", ""),
+        "seccomp": mine.get("Seccomp", ""),
+        "allowed_calls": sorted(name for name, number in calls.items() if not denied(number)),
+        "families": [f for f in (16, 17, 38, 40) if can_open(f)],
+        "reaches": reaches_out(),
+        "root_read_only": bool(os.statvfs("/").f_flag & os.ST_RDONLY),
+        "tmp": room("/tmp"),
+        "cache": room("/cache") if Path("/cache").exists() else None,
+        "shm": room("/dev/shm"),
+        "limits": {
+            "core": resource.getrlimit(resource.RLIMIT_CORE),
+            "fsize": resource.getrlimit(resource.RLIMIT_FSIZE),
+            "memlock": resource.getrlimit(resource.RLIMIT_MEMLOCK),
+            "nofile": resource.getrlimit(resource.RLIMIT_NOFILE),
+            "msgqueue": resource.getrlimit(12),  # RLIMIT_MSGQUEUE
+        },
+        "cpus": len(os.sched_getaffinity(0)),
+        "cpu_quota": first_text(
+            "/sys/fs/cgroup/cpu.max",
+            "/sys/fs/cgroup/cpu/cpu.cfs_quota_us",
+            "/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us",
+        ),
+        "memory": first_text(
+            "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"
+        ),
+        "swap": first_text(
+            "/sys/fs/cgroup/memory.swap.max",
+            "/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes",
+        ),
+        "oom_score_adj": int(Path("/proc/self/oom_score_adj").read_text()),
+        "environment": sorted(os.environ),
+        "cgroups": [line.split(":", 2)[2] for line in first_text("/proc/self/cgroup").splitlines()],
+        "mounts": sorted(
+            line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()
+        ),
+        "devices": sorted(path.name for path in Path("/dev").iterdir() if path.is_char_device()),
+        "docker_socket": any(
+            Path(path).exists() for path in ("/var/run/docker.sock", "/run/docker.sock")
+        ),
+    }
+    print(json.dumps(facts), file=sys.stderr)
+
+
+main()

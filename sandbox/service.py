@@ -1,0 +1,201 @@
+"""The real sandbox: tasks, trials and comparisons behind `api.Sandbox`."""
+
+from collections.abc import Sequence
+
+from sandbox import VERSION, limits
+from sandbox.api import (
+    Check,
+    Comparison,
+    Info,
+    OnProgress,
+    Outcome,
+    Progress,
+    Reaped,
+    Stage,
+    Task,
+    TaskFiles,
+    TaskSettings,
+    TrialRequest,
+    TrialResult,
+    no_progress,
+)
+from sandbox.candidate import check_candidate
+from sandbox.doctor import examine
+from sandbox.errors import BadCandidate, BadTask, DataAltered, NoSpace
+from sandbox.gpus import Gpus
+from sandbox.host import Host
+from sandbox.preparation import hash_data, make_data
+from sandbox.probe import gpu_uuids
+from sandbox.reaper import ReaperTimer, reap
+from sandbox.results import Results
+from sandbox.sets import DataChanged
+from sandbox.settings import parse_program
+from sandbox.store import Data, StoredTask, TaskStore, data_name, task_hash
+from sandbox.trials import Trials
+
+
+class Service:
+    """Implements `api.Sandbox` with an engine; thread-safe. One trial runs at a time."""
+
+    def __init__(self, host: Host, *, keep_warm: bool = True) -> None:
+        """Take over the instance: whatever an earlier process left is reaped first."""
+        self._host = host
+        self._store = TaskStore(host.config.home, host.instance)
+        self._results = Results(host.config.home / "trials")
+        reap(host.engine, host.instance)
+        self._gpus = Gpus(gpu_uuids(host))
+        self.trials = Trials(host, self._store, self._results, self._gpus, keep_warm=keep_warm)
+        self._reaper = ReaperTimer(lambda: reap(host.engine, host.instance, overdue_only=True))
+
+    def close(self) -> None:
+        """Cancel what runs, and leave no container or artifact behind."""
+        self.trials.cancel_all()
+        with self.trials.slot:
+            self._reaper.stop()
+            self.trials.warm.stop()
+            reap(self._host.engine, self._host.instance)
+
+    def info(self) -> Info:
+        """See `api.Sandbox`."""
+        config = self._host.config
+        tags = (config.agent_image, config.scorer_image)
+        return Info(
+            version=VERSION,
+            instance=self._host.instance,
+            engine=self._host.version,
+            runtime=config.runtime or "default",
+            cpus=self._host.cpus,
+            memory_bytes=self._host.memory_bytes,
+            gpus=self._gpus.uuids,
+            images={tag: self._host.engine.image(tag).id for tag in tags},
+        )
+
+    # ---- tasks -----------------------------------------------------------------------------
+
+    def prepare(self, files: TaskFiles, on_progress: OnProgress = no_progress) -> Task:
+        """See `api.Sandbox`."""
+        settings, _ = parse_program(files.program)
+        try:
+            check_candidate(files.train)
+        except BadCandidate as fault:
+            raise BadTask(f"train.py: {fault.message}", fault.next_step) from None
+        self._host.check_size(settings)
+        self._gpus.check(settings.gpus)
+        _, scorer = self._host.images(settings)
+        self._check_disk()
+        with self.trials.slot:
+            name = data_name(files)
+            data = self._store.data(name)
+            if data is None or self._missing_volumes(name):
+                on_progress(Progress(stage=Stage.preparing, seconds=limits.PREPARE))
+                self.trials.warm.drop()
+                data = make_data(self._host, self._store, files, scorer.id)
+            stored = self._store.find(task_hash(files))
+            volume = self._store.baseline_volume(task_hash(files))
+            if stored is None or not self._host.engine.has_volume(volume):
+                self._train_baseline(files, settings, data, volume, on_progress)
+        return self._store.keep(files, settings, data)
+
+    def _train_baseline(
+        self, files: TaskFiles, settings: TaskSettings, data: Data, volume: str, on: OnProgress
+    ) -> None:
+        self._host.engine.remove_volume(volume)
+        report = self.trials.train_baseline(files, settings, data, volume, on)
+        if report.outcome is not Outcome.scored:
+            self._host.engine.remove_volume(volume)
+            raise BadTask(
+                f"The task's own train.py ends `{report.outcome}`: {report.reason}",
+                f"Mend the task, then prepare it again.\n{report.log}".strip(),
+            )
+
+    def tasks(self) -> list[Task]:
+        """See `api.Sandbox`."""
+        return self._store.all()
+
+    def verify(self, task: str, on_progress: OnProgress = no_progress) -> Task:
+        """See `api.Sandbox`."""
+        stored = self._store.get(task)
+        self._check_volumes(stored)
+        _, scorer = self._host.images(stored.task.settings)
+        on_progress(Progress(stage=Stage.hashing))
+        found = hash_data(self._host, self._store.volumes(stored.data), scorer.id)
+        wanted = self._store.data(stored.data)
+        before = {} if wanted is None else {name: digest for name, _, digest in wanted.files}
+        after = {name: digest for name, _, digest in found.files}
+        changed = sorted(n for n in before | after if before.get(n) != after.get(n))
+        if changed or wanted is None or found.quick != wanted.quick:
+            raise _altered(stored, changed or ["times of change"])
+        return stored.task
+
+    def forget(self, task: str) -> None:
+        """See `api.Sandbox`."""
+        with self.trials.slot:
+            self.trials.warm.drop()
+            data, unused = self._store.forget(task)
+            self._host.engine.remove_volume(self._store.baseline_volume(task))
+            if unused:
+                self._store.forget_data(data)
+                for name in self._store.volumes(data).of_data():
+                    self._host.engine.remove_volume(name)
+
+    def _check_volumes(self, stored: StoredTask) -> None:
+        missing = self._missing_volumes(stored.data)
+        if missing or self._store.data(stored.data) is None:
+            raise _altered(stored, missing or ["its manifest is missing"])
+
+    def _missing_volumes(self, data: str) -> list[str]:
+        names = self._store.volumes(data).of_data()
+        return [name for name in names if not self._host.engine.has_volume(name)]
+
+    def _check_disk(self) -> None:
+        free = self._store.free_bytes()
+        if free < limits.FREE_DISK_BYTES:
+            raise NoSpace(
+                f"Only {free // 2**20} MiB are free where the sandbox keeps its state.",
+                f"Free at least {limits.FREE_DISK_BYTES // 2**20} MiB, or set SEALED_HOME.",
+            )
+
+    # ---- trials ----------------------------------------------------------------------------
+
+    def run(self, request: TrialRequest, on_progress: OnProgress = no_progress) -> TrialResult:
+        """See `api.Sandbox`."""
+        stored = self._store.get(request.task)
+        self._check_disk()
+        self._check_volumes(stored)
+        try:
+            return self.trials.run(request, stored, on_progress)
+        except DataChanged:
+            raise _altered(stored, ["sizes or times of its files differ"]) from None
+
+    def result(self, key: str) -> TrialResult:
+        """See `api.Sandbox`."""
+        return self._results.get(key).result
+
+    def cancel(self, key: str) -> None:
+        """See `api.Sandbox`."""
+        self.trials.cancel(key)
+
+    def compare(self, first: Sequence[str], second: Sequence[str]) -> Comparison:
+        """See `api.Sandbox`."""
+        return self._results.compare(first, second)
+
+    # ---- the house -------------------------------------------------------------------------
+
+    def doctor(self) -> list[Check]:
+        """See `api.Sandbox`."""
+        with self.trials.slot:
+            return examine(self._host)
+
+    def reap(self) -> Reaped:
+        """See `api.Sandbox`."""
+        with self.trials.slot:
+            self.trials.warm.drop()
+            return reap(self._host.engine, self._host.instance)
+
+
+def _altered(stored: StoredTask, what: Sequence[str]) -> DataAltered:
+    return DataAltered(
+        f"The data of task {stored.task.name} is not what `prepare` wrote: {', '.join(what[:5])}.",
+        f"Run `sealed task forget {stored.task.hash[:12]}`, then `sealed task prepare`; "
+        "scores from before can't be compared with new ones.",
+    )

@@ -1,0 +1,172 @@
+"""The containers of one trial, started together and waiting: no agent code is in them yet.
+
+A set can be built before its candidate is known, for it depends on the task alone. Extra
+predictors, for scorers that open more than one, are made when they are asked for.
+"""
+
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from sandbox import limits
+from sandbox.api import TaskSettings
+from sandbox.container import RoleContainer, StartFailed, dispose
+from sandbox.engine import Engine
+from sandbox.errors import SandboxError
+from sandbox.policy import LABEL, Order, Role, Volumes, artifact_options
+from sandbox.uids import UidPairs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All that a set depends on; sets of equal plans can stand in for each other."""
+
+    instance: str
+    settings: TaskSettings
+    agent_image: str
+    scorer_image: str
+    volumes: Volumes
+    """Of the task: public, sealed and task; the artifact's comes with the set."""
+    data_digest: str
+    """What the scorer's quick look at the data must find."""
+    modules: tuple[str, ...]
+    runtime: str
+    gpu: str
+    engine_cpus: int
+    engine_memory_mib: int
+    keep_artifact: str = ""
+    """Name of a volume that outlives the set: for the baseline."""
+    baseline_artifact: str = ""
+    """Where the baseline's artifact lies, for scorers that open the baseline."""
+
+
+class DataChanged(Exception):
+    """The scorer found other data than `prepare` wrote."""
+
+
+class ContainerSet:
+    """Holder, trainer, scorer and two predictors of one trial."""
+
+    def __init__(self, engine: Engine, plan: Plan, uids: UidPairs) -> None:
+        """Build and start all of it; a few hundred milliseconds on two cores.
+
+        Raises `StartFailed`, `DataChanged` and `SandboxError`; nothing is left then.
+        """
+        self.trial = secrets.token_hex(8)
+        self.plan = plan
+        self._engine = engine
+        self._uids = uids
+        self._containers: list[RoleContainer] = []
+        trainer = self._order(Role.trainer)
+        self.artifact = plan.keep_artifact or f"sealed-{plan.instance}-artifact-{self.trial}"
+        if plan.keep_artifact:
+            options = {}
+        else:
+            options = artifact_options(plan.settings.artifact_mib, trainer.program_uid)
+        labels = {
+            LABEL + "instance": plan.instance,
+            LABEL + "role": "baseline" if plan.keep_artifact else "artifact",
+            LABEL + "trial": self.trial,
+        }
+        try:
+            engine.create_volume(self.artifact, labels, options)
+            self._start_all(trainer)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start_all(self, trainer: Order) -> None:
+        orders = [
+            trainer,
+            self._order(Role.scorer),
+            self._order(Role.predictor),
+            self._order(Role.predictor),
+            self._order(Role.holder),
+        ]
+        orders = [
+            replace(order, volumes=self._with_artifact(order.volumes, order.role))
+            for order in orders
+        ]
+        with ThreadPoolExecutor(len(orders), thread_name_prefix="start") as pool:
+            waits = [pool.submit(self._start, order) for order in orders]
+        faults = [fault for wait in waits if (fault := wait.exception())]
+        for fault in sorted(faults, key=lambda fault: not isinstance(fault, SandboxError)):
+            raise fault
+        self.trainer, self.scorer, first, second, self.holder = (w.result() for w in waits)
+        self._predictors = [first, second]
+
+    def _start(self, order: Order) -> RoleContainer:
+        container = RoleContainer(self._engine, order, self._uids)
+        self._containers.append(container)
+        modules = self.plan.modules if order.role in (Role.trainer, Role.predictor) else ()
+        container.start(modules, most=limits.QUESTION if order.role is Role.scorer else 0)
+        if order.role is Role.holder:
+            return container
+        payload = container.ready()
+        if order.role is Role.scorer and payload.decode() != self.plan.data_digest:
+            raise DataChanged
+        return container
+
+    def _order(self, role: Role, baseline: bool = False) -> Order:
+        plan, settings = self.plan, self.plan.settings
+        agent = role in (Role.trainer, Role.predictor)
+        timer_uid, program_uid = self._uids.lease()
+        life = limits.UNARMED + settings.budget_seconds + settings.load_seconds
+        life += settings.scoring_seconds + limits.SCORER_OWN
+        cpus = settings.cpus if agent else float(plan.engine_cpus)
+        memory = settings.memory_mib if agent else limits.SCORER_MEMORY_MIB
+        volumes = plan.volumes
+        if baseline:
+            volumes = replace(volumes, artifact=plan.baseline_artifact)
+        return Order(
+            role=role,
+            image=plan.agent_image if agent else plan.scorer_image,
+            instance=plan.instance,
+            trial=self.trial,
+            deadline=int(time.time() + life * 2),
+            timer_uid=timer_uid,
+            program_uid=program_uid,
+            memory_mib=min(memory, plan.engine_memory_mib),
+            cpus=cpus,
+            cpuset=cpuset(cpus, plan.engine_cpus),
+            artifact_mib=settings.artifact_mib,
+            volumes=volumes,
+            runtime=plan.runtime,
+            gpu=plan.gpu if agent else "",
+        )
+
+    def predictor(self, baseline: bool) -> RoleContainer:
+        """A fresh predictor that waits: one of the two, or one made now."""
+        if not baseline and self._predictors:
+            return self._predictors.pop(0)
+        order = self._order(Role.predictor, baseline)
+        if not baseline:
+            order = replace(order, volumes=self._with_artifact(order.volumes, order.role))
+        return self._start(order)
+
+    def _with_artifact(self, volumes: Volumes, role: Role) -> Volumes:
+        kept = bool(self.plan.keep_artifact) and role is Role.trainer
+        return replace(volumes, artifact=self.artifact, artifact_kept=kept)
+
+    def waiting(self) -> bool:
+        """Whether every container is still alive: an unarmed set ends itself after a while."""
+        return all(container.alive() for container in self._containers)
+
+    def close(self) -> None:
+        """Remove every container, and the artifact's volume unless it is to be kept."""
+        with ThreadPoolExecutor(4, thread_name_prefix="stop") as pool:
+            for container in self._containers:
+                pool.submit(dispose, [container])
+        if not self.plan.keep_artifact:
+            try:
+                self._engine.remove_volume(self.artifact)
+            except SandboxError as fault:
+                raise StartFailed(f"the artifact's volume can't be removed: {fault}") from None
+
+
+def cpuset(cpus: float, available: int) -> str:
+    """The highest cores, as many as `cpus` needs, in the kernel's notation."""
+    count = max(1, min(available, int(-(-cpus // 1))))
+    lowest = available - count
+    return f"{lowest}-{available - 1}" if count > 1 else str(lowest)

@@ -1,0 +1,166 @@
+"""One stream of the engine, read without blocking: frames from stdout, the log from stderr.
+
+The engine multiplexes both into one connection, in pieces with a head of eight bytes. Stdout is a
+sequence of frames (`sealed_task.frames`); a piece that is none makes the stream `broken`, and from
+then on its bytes are only counted. Nothing here waits: the callers own the clock.
+"""
+
+import struct
+from collections import deque
+from dataclasses import dataclass
+
+from sandbox.engine import Connection
+from sandbox.log_reader import LogReader
+from sealed_task import frames
+
+_PIECE = struct.Struct(">B3xI")
+_STDERR = 2
+_READ = 1 << 18
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One message of a runner."""
+
+    kind: int
+    payload: bytes
+    nonce: int
+
+
+class FrameReader:
+    """Frames out of bytes in any pieces; no more than `most` bytes of payload are ever held."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._buffer = bytearray()
+        self._needed = frames.HEADER.size
+        self._header: tuple[int, int, int] | None = None
+
+    def feed(self, data: bytes | memoryview) -> list[Frame]:
+        """Take the next bytes; return the frames they complete. Raises `BrokenFrame`."""
+        self._buffer += data
+        found: list[Frame] = []
+        while len(self._buffer) >= self._needed:
+            part = bytes(self._buffer[: self._needed])
+            del self._buffer[: self._needed]
+            if self._header is None:
+                self._header = frames.unpack_header(part, self.most)
+                self._needed = self._header[1]
+            else:
+                kind, _, nonce = self._header
+                found.append(Frame(kind, part, nonce))
+                self._header = None
+                self._needed = frames.HEADER.size
+        return found
+
+
+class Stream:
+    """Both directions of one attach or exec. `fileno` makes it fit for a selector."""
+
+    def __init__(self, connection: Connection, log: LogReader, most: int = 0) -> None:
+        self._connection = connection
+        self._socket = connection.socket
+        self.log = log
+        self.reader = FrameReader(most)
+        self.closed = False
+        self.broken = ""
+        self._piece: tuple[int, int] | None = None
+        self._heads = bytearray()
+        self._ready: deque[Frame] = deque()
+        self._outbox: deque[memoryview] = deque()
+        if connection.first:
+            self._demultiplex(memoryview(connection.first))
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    # ---- in --------------------------------------------------------------------------------
+
+    def receive(self) -> None:
+        """Read what is there; frames go to `next_frame`, the rest to the log."""
+        while not self.closed:
+            try:
+                data = self._socket.recv(_READ)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self.closed = True
+                return
+            self._demultiplex(memoryview(data))
+            if len(data) < _READ:
+                return
+
+    def next_frame(self) -> Frame | None:
+        """The next frame that is complete, if any."""
+        return self._ready.popleft() if self._ready else None
+
+    def _demultiplex(self, data: memoryview) -> None:
+        while data:
+            if self._piece is None:
+                missing = _PIECE.size - len(self._heads)
+                self._heads += data[:missing]
+                data = data[missing:]
+                if len(self._heads) < _PIECE.size:
+                    return
+                self._piece = _PIECE.unpack(self._heads)
+                self._heads.clear()
+            kind, left = self._piece
+            part, data = data[:left], data[left:]
+            left -= len(part)
+            self._piece = (kind, left) if left else None
+            if kind == _STDERR:
+                self.log.feed(bytes(part))
+            elif not self.broken:
+                self._frames(part)
+            else:
+                self.log.total += len(part)  # counted, so that a flood of it ends the run too
+
+    def _frames(self, part: memoryview) -> None:
+        try:
+            self._ready.extend(self.reader.feed(part))
+        except frames.BrokenFrame as fault:
+            self.broken = str(fault)
+            self.reader = FrameReader(0)
+
+    # ---- out -------------------------------------------------------------------------------
+
+    def send(self, kind: frames.Kind, payload: bytes = b"", nonce: int = 0) -> None:
+        """Queue one frame and send what the socket takes."""
+        head = frames.HEADER.pack(frames.MAGIC, kind, 0, len(payload), nonce)
+        if len(payload) < _READ:
+            self._outbox.append(memoryview(head + payload))
+        else:
+            self._outbox.extend((memoryview(head), memoryview(payload)))
+        self.flush()
+
+    def send_raw(self, data: bytes) -> None:
+        """Queue bytes that are no frame: the seconds of the timer."""
+        self._outbox.append(memoryview(data))
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what the socket takes now."""
+        while self._outbox and not self.closed:
+            try:
+                sent = self._socket.send(self._outbox[0])
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                self.closed = True
+                return
+            if sent == len(self._outbox[0]):
+                self._outbox.popleft()
+            else:
+                self._outbox[0] = self._outbox[0][sent:]
+
+    @property
+    def wants_to_send(self) -> bool:
+        """Whether bytes wait for the socket."""
+        return bool(self._outbox) and not self.closed
+
+    def close(self) -> None:
+        """Close the connection; safe to call twice."""
+        self.closed = True
+        self._connection.close()

@@ -1,0 +1,261 @@
+"""One trial: a candidate is trained, rehearsed, and scored out of its reach.
+
+Theory of operation. Five containers of one set wait, started beforehand, none with agent code in
+it: trainer, two predictors, scorer, holder. Their roots are read-only, they have no network, and
+each has its own pair of uids.
+
+  holder     runs `cat`; by mounting the artifact's tmpfs it keeps it alive between the others.
+  trainer    init is a shell that waits for a number of seconds; armed, it becomes `sleep`. The
+             runner was started by the container's one exec under another uid and has numpy warm.
+             We arm the timer, send the candidate as the first frame, and start our own clock. At
+             the budget, or when `train` has returned, we kill the container. If we, the
+             controller and the engine are all dead by then, `sleep` ends and the kernel kills
+             every process with it.
+  predictor  the same, with the artifact read-only and no data. The first one rehearses on the
+             public split: the agent may see what it logs. It is confirmed dead before the second,
+             which answers for the held-out split, gets the candidate; its log is thrown away.
+  scorer     never gets a byte of the candidate, mounts no artifact, and owns labels, arithmetic
+             and the questions. Its pipe is our relay.
+
+Pipes: the scorer's stdin and stdout, and each runner's, end here and carry frames; the runner's
+stderr is the log. What agent code writes into any of them is length-checked and never parsed.
+
+Whose fault: after the candidate's first byte every lost channel, crash or death is the
+candidate's, unless the engine does not answer either, or the holder died too.
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from sandbox import limits
+from sandbox.api import OnProgress, Outcome, Progress, Stage
+from sandbox.engine import Engine
+from sandbox.errors import Cancelled
+from sandbox.log_reader import clean, last_line
+from sandbox.relay import Budgets, CandidateFailed, Relay, ScorerFailed
+from sandbox.sets import ContainerSet
+from sealed_task import values
+from sealed_task.frames import Kind
+
+log = structlog.get_logger(__name__)
+
+
+class OurFault(Exception):
+    """The trial says nothing about the candidate: it ends `error`, or is tried again."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What the scorer said of one split; shapes as in `sealed_task.Score`."""
+
+    values: NDArray[np.float64]
+    block: NDArray[np.int64] | None
+    slices: dict[str, NDArray[np.bool_]]
+
+    @property
+    def mean(self) -> float:
+        """The score."""
+        return float(self.values.mean())
+
+
+@dataclass
+class Report:
+    """What is known of a trial so far; complete when `run_trial` returns."""
+
+    outcome: Outcome = Outcome.error
+    reason: str = ""
+    held_out: Scored | None = None
+    rehearsal: float | None = None
+    log: str = ""
+    log_bytes: int = 0
+    seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    stages: dict[str, float] = field(default_factory=dict)
+    """Monotonic time at which each stage began."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a runner is told: the text, and for the trainer a secret seed."""
+
+    source: str
+    seed: int = field(default_factory=lambda: secrets.randbits(32))
+
+    def frame(self, seconds: float = 0.0) -> bytes:
+        """The first frame of a trainer (with its seconds) or a predictor (without a seed)."""
+        order: dict[str, Any] = {"source": self.source, "artifact": "/artifact"}
+        if seconds:
+            order |= {"data": "/data/public", "seed": self.seed, "seconds": seconds}
+        return values.encode(order)
+
+
+def run_trial(
+    engine: Engine,
+    containers: ContainerSet,
+    candidate: Candidate,
+    baseline: str,
+    on_progress: OnProgress,
+    cancelled: Callable[[], bool],
+) -> Report:
+    """Train, rehearse, score. Raises `OurFault` and `Cancelled`; never a candidate's exception."""
+    report = Report()
+    trial = _Trial(engine, containers, candidate, baseline, report, on_progress, cancelled)
+    try:
+        spent = trial.train()
+        trial.rehearse(spent)
+        trial.score()
+        report.outcome = Outcome.scored
+    except CandidateFailed as failure:
+        if not engine.alive() or not containers.holder.alive():
+            raise OurFault(f"the engine failed during the trial: {failure.reason}") from None
+        report.outcome, report.reason = failure.outcome, clean(failure.reason)
+    return report
+
+
+@dataclass
+class _Trial:
+    engine: Engine
+    containers: ContainerSet
+    candidate: Candidate
+    baseline: str
+    report: Report
+    on_progress: OnProgress
+    cancelled: Callable[[], bool]
+
+    def train(self) -> bool:
+        """Run the trainer to its end; returns whether the budget was reached."""
+        trainer = self.containers.trainer
+        budget = self.containers.plan.settings.budget_seconds
+        self._stage(Stage.training, budget)
+        began = time.time()
+        released = trainer.release(budget, self.candidate.frame(budget))
+        deadline = released + budget
+        try:
+            finished = self._watch(deadline)
+            ended = time.monotonic()
+            reached = ended >= deadline - limits.TIMER_GRACE
+            code = None if finished or reached else trainer.settled_exit_code()
+            self._remember_memory()
+        finally:
+            trainer.kill()
+        self.report.seconds = min(ended, deadline) - released
+        self.report.log = trainer.log.text()
+        self.report.log_bytes = trainer.log.total
+        if trainer.log.total > limits.LOG_FLOOD:
+            raise CandidateFailed(Outcome.over_output, "the log is a flood")
+        if not finished and trainer.ran_out_of_memory(began):
+            memory = self.containers.plan.settings.memory_mib
+            raise CandidateFailed(Outcome.over_memory, f"`train` needed over {memory} MiB")
+        if not finished and not reached and code != 0:
+            detail = last_line(self.report.log)
+            raise CandidateFailed(Outcome.crash, detail or f"`train` ended with status {code}")
+        return reached
+
+    def _watch(self, deadline: float) -> bool:
+        """Wait for DONE, the end of the stream, a flood, or the deadline; True for DONE."""
+        trainer = self.containers.trainer
+        sampled = time.monotonic()
+
+        def wake() -> None:
+            nonlocal sampled
+            self._check_cancelled()
+            if time.monotonic() - sampled > 1.0 and deadline - time.monotonic() > 0.5:
+                sampled = time.monotonic()
+                self._remember_memory()
+
+        frame = trainer.wait_frame(deadline, wake)
+        while frame is None and trainer.stream.broken and time.monotonic() < deadline:
+            # It printed into the protocol: nobody listens, and the clock is all that counts.
+            trainer.stream.broken = ""
+            trainer.stream.reader.most = 0
+            if trainer.stream.closed or trainer.log.total > limits.LOG_FLOOD:
+                return False
+            frame = trainer.wait_frame(deadline, wake)
+        return frame is not None and frame.kind == Kind.DONE
+
+    def _remember_memory(self) -> None:
+        seen = self.containers.trainer.memory_seen()
+        self.report.peak_memory_bytes = max(self.report.peak_memory_bytes, seen)
+
+    def rehearse(self, budget_reached: bool) -> None:
+        """Score on the public split, so that the agent can debug `load` and its answers."""
+        self._stage(Stage.rehearsing, None)
+        relay = self._relay()
+        try:
+            self.report.rehearsal = self._ask(relay, "rehearsal").mean
+        except CandidateFailed as failure:
+            if budget_reached and failure.outcome is Outcome.crash:
+                raise CandidateFailed(
+                    Outcome.timeout,
+                    f"the budget was reached and left nothing that loads ({failure.reason})",
+                ) from None
+            raise
+        finally:
+            if relay.current is not None:
+                text = relay.current.log.text()
+                self.report.log += ("\n" if self.report.log and text else "") + text
+                self.report.log_bytes += relay.current.log.total
+
+    def score(self) -> None:
+        """Score on the held-out split. Of a failure here only the outcome is told."""
+        self._stage(Stage.scoring, None)
+        try:
+            self.report.held_out = self._ask(self._relay(), "held_out")
+        except CandidateFailed as failure:
+            raise CandidateFailed(
+                failure.outcome, f"{failure.outcome} in the sealed scoring"
+            ) from None
+        except ScorerFailed as fault:
+            log.error("scorer failed", stage="sealed", fault=str(fault))
+            raise OurFault(
+                "the scorer failed in the sealed scoring; see the sandbox's log"
+            ) from None
+
+    def _relay(self) -> Relay:
+        settings = self.containers.plan.settings
+        return Relay(
+            self.containers.scorer,
+            self.containers.predictor,
+            lambda baseline: (
+                Candidate(self.baseline, 0).frame() if baseline else self.candidate.frame()
+            ),
+            Budgets(settings.load_seconds, settings.scoring_seconds),
+            self._check_cancelled,
+        )
+
+    def _ask(self, relay: Relay, split: str) -> Scored:
+        frame = relay.score(split)
+        if frame.kind == Kind.INVALID:
+            raise CandidateFailed(Outcome.invalid, frame.payload.decode(errors="replace"))
+        if frame.kind == Kind.DISHONEST:
+            raise CandidateFailed(Outcome.dishonest, frame.payload.decode(errors="replace"))
+        return _scored(frame.payload)
+
+    def _stage(self, stage: Stage, seconds: float | None) -> None:
+        self.report.stages[str(stage)] = time.monotonic()
+        self.on_progress(Progress(stage=stage, seconds=seconds))
+        self._check_cancelled()
+
+    def _check_cancelled(self) -> None:
+        if self.cancelled():
+            raise Cancelled("The trial was cancelled.", "Run it again with the same key.")
+
+
+def _scored(payload: bytes) -> Scored:
+    try:
+        plain: Any = values.decode(payload)
+        numbers = np.array(plain["values"], dtype=np.float64)
+        block = None if plain["block"] is None else np.array(plain["block"], dtype=np.int64)
+        slices = {name: np.array(mask, dtype=np.bool_) for name, mask in plain["slices"].items()}
+    except (ValueError, KeyError, TypeError) as fault:
+        raise OurFault(f"the scorer's score can't be read: {fault}") from None
+    if numbers.ndim != 1 or not numbers.size or not np.isfinite(numbers).all():
+        raise CandidateFailed(Outcome.invalid, "the score has a NaN or infinite value")
+    return Scored(numbers, block, slices)
