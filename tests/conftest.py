@@ -1,0 +1,58 @@
+"""Fixtures that need an engine. Without one, their tests are skipped, or, in CI, fail."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.api import Task
+from sandbox.config import Config
+from sandbox.engine import Engine
+from sandbox.errors import EngineUnavailable
+from sandbox.host import Host
+from sandbox.service import Service
+from tests.support.candidates import Bench
+from tests.support.files import task_files
+
+TINY = Path(__file__).parent / "tasks" / "tiny"
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """The engine; no test stops it."""
+    try:
+        return Engine()
+    except EngineUnavailable as fault:
+        if os.environ.get("REQUIRE_DOCKER"):
+            pytest.fail(f"REQUIRE_DOCKER is set: {fault}", pytrace=False)
+        pytest.skip(f"no engine: {fault}")
+
+
+@pytest.fixture(scope="session")
+def host(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Host:
+    """An instance of its own, with its state in a temporary folder."""
+    home = tmp_path_factory.mktemp("home")
+    return Host.of(Config(home=home, socket=home / "sandbox.sock"), engine)
+
+
+@pytest.fixture(scope="session")
+def service(host: Host) -> Iterator[Service]:
+    """A real sandbox in this process; it leaves no container and no volume behind."""
+    service = Service(host, keep_warm=False)
+    yield service
+    for task in service.tasks():
+        service.forget(task.hash)
+    service.close()
+
+
+@pytest.fixture(scope="session")
+def tiny(service: Service) -> Task:
+    """The task `tests/tasks/tiny`, prepared."""
+    return service.prepare(task_files(TINY))
+
+
+@pytest.fixture
+def bench(service: Service, tiny: Task, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """Runs candidates on the tiny task, with the policy as it is or with a setting taken out."""
+    return Bench(service, tiny, monkeypatch)
