@@ -1,4 +1,4 @@
-"""What the host does with a candidate's text: look at its size and encoding, and search a word.
+"""What the host does with a candidate's text: size, encoding, and a search for one import.
 
 It is never parsed, compiled or imported outside a container.
 """
@@ -37,5 +37,9 @@ def check_candidate(text: str) -> None:
 
 
 def warm_modules(text: str) -> tuple[str, ...]:
-    """Modules that the runner imports before the clock starts: those whose name occurs."""
-    return tuple(name for name in _WARM if re.search(rf"\b{name}\b", text))
+    """Modules that the runner imports before the clock starts: those that the text imports."""
+    return tuple(
+        name
+        for name in _WARM
+        if re.search(rf"^[ \t]*(?:import|from)\b[^#\n]*\b{name}\b", text, re.MULTILINE)
+    )

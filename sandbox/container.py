@@ -87,7 +87,7 @@ class RoleContainer:
                 f"the runner of the {self.order.role} did not start: "
                 f"{last_line(self.log.text()) or 'no output'}"
             )
-        return frame.payload
+        return bytes(frame.payload)
 
     def wait_frame(self, deadline: float, wake: Callable[[], None] | None = None) -> Frame | None:
         """The next frame; None when the stream ends, breaks, or the deadline passes."""

@@ -86,7 +86,7 @@ def _data(frame: Frame | None, output: str) -> Data:
             f"It has {limits.PREPARE} s and {limits.PREPARE_MEMORY_MIB} MiB; run it by hand.",
         )
     if frame.kind == frames.Kind.BROKEN:
-        text = clean(frame.payload).strip()
+        text = clean(frame.text()).strip()
         raise BadTask(f"`prepare` failed: {last_line(text)}", f"Mend prepare.py.\n{text}")
-    report: Any = values.decode(frame.payload)
+    report: Any = values.decode(bytes(frame.payload))
     return msgspec.convert(report, Data)

@@ -163,12 +163,12 @@ class Relay:
             self._ask(frame.payload)
         elif frame.kind == Kind.OPEN:
             began = time.monotonic()
-            self._open(frame.payload == b"\1")
+            self._open(bytes(frame.payload) == b"\1")
             self._not_the_scorers += time.monotonic() - began
         elif frame.kind == Kind.CLOSE:
             self._end(int.from_bytes(frame.payload, "little"))
         elif frame.kind == Kind.BROKEN:
-            raise ScorerFailed(frame.payload.decode(errors="replace"))
+            raise ScorerFailed(frame.text())
         else:
             raise ScorerFailed(f"the scorer sent a frame of kind {frame.kind}")
 
@@ -194,7 +194,7 @@ class Relay:
         self._selector.register(container.stream, selectors.EVENT_READ)
         self._scorer.send(Kind.OPENED, self._opened.to_bytes(4, "little"))
 
-    def _ask(self, payload: bytes) -> None:
+    def _ask(self, payload: memoryview) -> None:
         number, most, timed = frames.ASK.unpack_from(payload)
         predictor = self._predictors.get(number)
         if predictor is None:
@@ -207,7 +207,7 @@ class Relay:
         question.sent = time.monotonic()
         if self._answering_since is None:
             self._answering_since = question.sent
-        predictor.stream.send(Kind.QUESTION, payload[frames.ASK.size :], question.nonce)
+        predictor.stream.send(Kind.QUESTION, payload[frames.ASK.size :], nonce=question.nonce)
 
     def _others(self, asked: _Predictor, act: Callable[[RoleContainer], None]) -> None:
         for other in self._predictors.values():
@@ -237,7 +237,7 @@ class Relay:
                     predictor, Outcome.invalid, "an answer that no question asked for"
                 )
             if frame.kind == Kind.FAULT:
-                text = frame.payload.decode(errors="replace")
+                text = frame.text()
                 raise self._blame(predictor, Outcome.invalid, text)
             if frame.kind != Kind.ANSWER or len(frame.payload) > question.most:
                 raise self._blame(predictor, Outcome.invalid, "an answer that is larger than asked")
@@ -247,7 +247,7 @@ class Relay:
                 seconds = received - question.sent
                 self._others(predictor, RoleContainer.thaw)
             self._count_answering()
-            self._scorer.send(Kind.REPLY, frames.REPLY.pack(seconds) + frame.payload)
+            self._scorer.send(Kind.REPLY, frames.REPLY.pack(seconds), frame.payload)
         if predictor.container.log.total > limits.LOG_FLOOD:
             raise self._blame(predictor, Outcome.over_output, "the log is a flood")
         if stream.broken:

@@ -23,8 +23,12 @@ class Frame:
     """One message of a runner."""
 
     kind: int
-    payload: bytes
+    payload: memoryview
     nonce: int
+
+    def text(self) -> str:
+        """The payload as text, whatever it is."""
+        return bytes(self.payload).decode(errors="replace")
 
 
 class FrameReader:
@@ -32,25 +36,34 @@ class FrameReader:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._buffer = bytearray()
-        self._needed = frames.HEADER.size
+        self._head = bytearray()
         self._header: tuple[int, int, int] | None = None
+        self._payload = bytearray()
+        self._filled = 0
 
     def feed(self, data: bytes | memoryview) -> list[Frame]:
         """Take the next bytes; return the frames they complete. Raises `BrokenFrame`."""
-        self._buffer += data
+        data = memoryview(data)
         found: list[Frame] = []
-        while len(self._buffer) >= self._needed:
-            part = bytes(self._buffer[: self._needed])
-            del self._buffer[: self._needed]
+        while data or self._header is not None:
             if self._header is None:
-                self._header = frames.unpack_header(part, self.most)
-                self._needed = self._header[1]
-            else:
-                kind, _, nonce = self._header
-                found.append(Frame(kind, part, nonce))
-                self._header = None
-                self._needed = frames.HEADER.size
+                missing = frames.HEADER.size - len(self._head)
+                self._head += data[:missing]
+                data = data[missing:]
+                if len(self._head) < frames.HEADER.size:
+                    break
+                self._header = frames.unpack_header(bytes(self._head), self.most)
+                self._head.clear()
+                self._payload, self._filled = bytearray(self._header[1]), 0
+            kind, length, nonce = self._header
+            part = data[: length - self._filled]
+            self._payload[self._filled : self._filled + len(part)] = part
+            self._filled += len(part)
+            data = data[len(part) :]
+            if self._filled < length:
+                break
+            found.append(Frame(kind, memoryview(self._payload).toreadonly(), nonce))
+            self._header = None
         return found
 
 
@@ -126,13 +139,15 @@ class Stream:
 
     # ---- out -------------------------------------------------------------------------------
 
-    def send(self, kind: frames.Kind, payload: bytes = b"", nonce: int = 0) -> None:
-        """Queue one frame and send what the socket takes."""
-        head = frames.HEADER.pack(frames.MAGIC, kind, 0, len(payload), nonce)
-        if len(payload) < _READ:
-            self._outbox.append(memoryview(head + payload))
+    def send(self, kind: frames.Kind, *parts: bytes | memoryview, nonce: int = 0) -> None:
+        """Queue one frame, its payload in parts, and send what the socket takes."""
+        length = sum(map(len, parts))
+        head = frames.HEADER.pack(frames.MAGIC, kind, 0, length, nonce)
+        if length < _READ:
+            self._outbox.append(memoryview(b"".join((head, *parts))))
         else:
-            self._outbox.extend((memoryview(head), memoryview(payload)))
+            self._outbox.append(memoryview(head))
+            self._outbox.extend(memoryview(part) for part in parts if len(part))
         self.flush()
 
     def send_raw(self, data: bytes) -> None:

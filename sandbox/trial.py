@@ -233,10 +233,10 @@ class _Trial:
     def _ask(self, relay: Relay, split: str) -> Scored:
         frame = relay.score(split)
         if frame.kind == Kind.INVALID:
-            raise CandidateFailed(Outcome.invalid, frame.payload.decode(errors="replace"))
+            raise CandidateFailed(Outcome.invalid, frame.text())
         if frame.kind == Kind.DISHONEST:
-            raise CandidateFailed(Outcome.dishonest, frame.payload.decode(errors="replace"))
-        return _scored(frame.payload)
+            raise CandidateFailed(Outcome.dishonest, frame.text())
+        return _scored(bytes(frame.payload))
 
     def _stage(self, stage: Stage, seconds: float | None) -> None:
         self.report.stages[str(stage)] = time.monotonic()

@@ -1,6 +1,8 @@
 """One set kept ready: built after a trial has ended, so that it takes nothing from a training."""
 
 import threading
+from collections.abc import Callable
+from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import structlog
@@ -20,6 +22,7 @@ class WarmSets:
         self._host = host
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="warm")
+        self._removals: set[Future[None]] = set()
         self._next: tuple[Plan, Future[ContainerSet]] | None = None
 
     def take(self, plan: Plan) -> ContainerSet:
@@ -57,7 +60,7 @@ class WarmSets:
 
     def retire(self, containers: ContainerSet) -> None:
         """Remove a set in the background."""
-        self._pool.submit(self._close, containers)
+        self._submit(lambda: self._close(containers))
 
     def stop(self) -> None:
         """Remove the set that waits, and wait for every removal."""
@@ -68,18 +71,27 @@ class WarmSets:
         self._pool.shutdown(wait=True)
 
     def drop(self) -> None:
-        """Remove the set that waits: its task is going away."""
+        """Remove the set that waits, and wait for every removal: its task is going away."""
         with self._lock:
             ready, self._next = self._next, None
-        if ready is not None and ready[1].exception() is None:
-            self._close(ready[1].result())
+        if ready is not None:
+            self._retire_later(ready[1])
+        with self._lock:
+            removals = list(self._removals)
+        futures.wait(removals)
+
+    def _submit(self, act: Callable[[], None]) -> None:
+        removal = self._pool.submit(act)
+        with self._lock:
+            self._removals.add(removal)
+        removal.add_done_callback(self._removals.discard)
 
     def _retire_later(self, future: "Future[ContainerSet]") -> None:
         def close() -> None:
             if future.exception() is None:
                 self._close(future.result())
 
-        self._pool.submit(close)
+        self._submit(close)
 
     def _build(self, plan: Plan) -> ContainerSet:
         return ContainerSet(self._host.engine, plan, self._host.uids)
