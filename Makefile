@@ -1,0 +1,78 @@
+# sealed-autoresearch: `make up` starts a run, `make test` proves the promises.
+# Settings of the scripts (SEALED_INSTALL, SEALED_BASE, SEALED_OFFLINE, …) come from the environment.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+# In CI a missing engine is a failure, not a skip.
+export REQUIRE_DOCKER ?= $(if $(CI),1,)
+
+.PHONY: help up down test test-all bench format lint lock images engine venv clean
+
+help:
+	@echo "make up        install, build, check, and run tasks/digits"
+	@echo "make down      remove every container and volume that the sandbox left behind"
+	@echo "make test      linters and all tests but the slow ones"
+	@echo "make test-all  linters and all tests"
+	@echo "make bench     overheads as ratios: a table, and bench.json"
+	@echo "make format    format the code"
+	@echo "make images    all four images"
+	@echo "make lock      resolve requirements/*.in again"
+	@echo "make venv      .venv with everything, and .venv/bin/sealed"
+	@echo "make clean     remove .venv and caches"
+
+up: venv engine
+	PYTHON=$(BIN)/python scripts/images.sh roles
+	$(BIN)/sealed doctor
+	$(BIN)/sealed run tasks/digits
+
+down: venv
+	$(BIN)/python -m sandbox reap
+
+test: lint engine
+	PYTHON=$(BIN)/python scripts/images.sh roles
+	$(BIN)/python -m pytest -m "not slow and not bench"
+
+test-all: lint engine
+	PYTHON=$(BIN)/python scripts/images.sh all
+	$(BIN)/python -m pytest
+
+bench: venv engine
+	PYTHON=$(BIN)/python scripts/images.sh roles
+	$(BIN)/python -m tests.bench
+
+lint: venv
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: venv
+	$(BIN)/ruff check --fix --exit-zero
+	$(BIN)/ruff format
+
+images: venv engine
+	PYTHON=$(BIN)/python scripts/images.sh all
+
+engine:
+	@scripts/engine.sh ensure
+
+lock:
+	PYTHON=$(PYTHON) scripts/lock.sh
+
+venv: $(VENV)/.stamp
+
+$(VENV)/.stamp: requirements/dev.txt pyproject.toml
+	@echo "venv: installing requirements/dev.txt into $(VENV)"
+	@rm -f $@
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
