@@ -1,0 +1,37 @@
+"""What proposes candidates; `base` says what every agent is."""
+
+from enum import StrEnum
+from pathlib import Path
+
+from controller.agents.base import Agent
+from controller.agents.replay import Replay, from_folder, from_run
+from controller.agents.search import Search
+from controller.errors import Unusable
+from controller.runs import created, find_run
+
+
+class Kind(StrEnum):
+    """The agents there are."""
+
+    search = "search"
+    replay = "replay"
+
+
+def find_source(name: str) -> str:
+    """The folder that a replay takes its candidates from: a folder, or a run by name or path."""
+    folder = Path(name)
+    if not folder.is_dir() or created(folder) is not None:
+        folder = find_run(name)
+    return str(folder.resolve())
+
+
+def make_agent(kind: Kind, *, seed: str, train: str, source: str | None) -> Agent:
+    """An agent for a task with this train.py. Raises `Unusable`, `NotFound`."""
+    if kind is Kind.search:
+        if source is not None:
+            raise Unusable("The search takes no candidates.", "Leave --from out.")
+        return Search(seed, train)
+    if source is None:
+        raise Unusable("A replay needs candidates.", "Give --from a folder or another run.")
+    folder = Path(source)
+    return Replay(from_folder(folder) if created(folder) is None else from_run(folder))

@@ -1,0 +1,160 @@
+"""The agent `search`: changes marked constants, and nothing else.
+
+While a neighbour of the champion is untried, it is next: one constant doubled, halved, or set to
+another of its choices, beginning with the constant that made the champion. A champion with no such
+neighbour left is improved upon by Optuna's TPE, from all experiments of the same program.
+
+Everything is computed again from the view at each proposal, with a seed from run and proposal, so
+a restarted run goes on as if it had not stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from controller.agents.base import Candidate
+from controller.agents.marks import Choice, Constant, Marked, Range, Value, marked
+from controller.decision import Decision
+from controller.errors import Unusable
+from controller.visible import Seen, View
+from sandbox.api import Outcome
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
+_Values = tuple[Value, ...]
+_Kin = tuple[Seen, _Values]
+
+_MOST_TRIALS = 1000
+"""TPE is told of the latest ones, which keeps a proposal under half a second."""
+_TPE_DRAWS = 20
+_RANDOM_DRAWS = 500
+"""A space in which so many draws are all known is taken for exhausted."""
+
+
+class Search:
+    """See the module."""
+
+    name = "search"
+
+    def __init__(self, seed: str, train: str) -> None:
+        """`train` is the task's train.py. Raises `Unusable` for bad marks, and for none."""
+        self._seed = seed
+        if not marked(train).constants:
+            raise Unusable(
+                "train.py marks no constant to search.",
+                "Mark some, such as `LEARNING_RATE = 3e-3  # search: log 1e-4 1e-1`, "
+                "or use --agent replay.",
+            )
+
+    def propose(self, view: View) -> Candidate | None:
+        """The next untried values. Raises `Unusable` if the champion has bad marks."""
+        champion = marked(view.champion.candidate)
+        kin = list(_same_program(champion, view.experiments))
+        tried = {values for _, values in kin}
+        kept = [found for seen, found in kin if seen.decision is Decision.kept]
+        first = _changed(kept[-2], kept[-1]) if len(kept) > 1 else 0
+        for values in chain(_neighbours(champion, first), self._draws(champion, kin, view)):
+            if values not in tried:
+                return _candidate(champion, values)
+        return None
+
+    def _draws(self, champion: Marked, kin: Sequence[_Kin], view: View) -> Iterator[_Values]:
+        """What TPE suggests; where it only repeats what is known, what chance does."""
+        import optuna  # half a second, and only a search past its ladder needs it
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        space = {c.name: _distribution(c.domain) for c in champion.constants}
+        trials = [_trial(values, seen, space) for seen, values in kin[-_MOST_TRIALS:]]
+        digest = hashlib.sha256(f"{self._seed} {view.proposals}".encode()).digest()
+        seed = int.from_bytes(digest[:4], "big")
+        for sampler, draws in (
+            (optuna.samplers.TPESampler(seed=seed), _TPE_DRAWS),
+            (optuna.samplers.RandomSampler(seed=seed), _RANDOM_DRAWS),
+        ):
+            study = optuna.create_study(direction=view.goal.value, sampler=sampler)
+            study.add_trials(trials)
+            for _ in range(draws):
+                drawn = study.ask(space).params
+                yield tuple(_fitted(c.domain, drawn[c.name]) for c in champion.constants)
+
+
+def _same_program(champion: Marked, experiments: Sequence[Seen]) -> Iterator[_Kin]:
+    """Experiments that differ from the champion in marked values alone."""
+    for seen in experiments:
+        with suppress(Unusable):  # another program, whose marks are bad
+            found = marked(seen.candidate)
+            if found.pieces == champion.pieces:
+                yield seen, found.values
+
+
+def _changed(before: _Values, after: _Values) -> int:
+    """The first place in which two champions differ."""
+    return next(
+        (n for n, pair in enumerate(zip(before, after, strict=True)) if len({*pair}) > 1), 0
+    )
+
+
+def _neighbours(champion: Marked, first: int) -> Iterator[_Values]:
+    """The champion's values with one of them changed, from a place on and around."""
+    values = champion.values
+    for place in (*range(first, len(values)), *range(first)):
+        for value in _moves(champion.constants[place]):
+            if value != values[place]:
+                yield (*values[:place], value, *values[place + 1 :])
+
+
+def _moves(constant: Constant) -> Sequence[Value]:
+    domain, value = constant.domain, constant.value
+    if isinstance(domain, Choice):
+        return domain.literals
+    assert not isinstance(value, str)
+    if value == 0:  # doubled and halved, it is where it was
+        tenth = (domain.high - domain.low) / 10
+        return domain.fit(tenth), domain.fit(-tenth)
+    return domain.fit(2 * value), domain.fit(value / 2)
+
+
+def _distribution(domain: Range | Choice) -> BaseDistribution:
+    from optuna import distributions
+
+    if isinstance(domain, Choice):
+        return distributions.CategoricalDistribution(domain.literals)
+    if domain.integer:
+        return distributions.IntDistribution(int(domain.low), int(domain.high), log=domain.log)
+    return distributions.FloatDistribution(domain.low, domain.high, log=domain.log)
+
+
+def _trial(values: _Values, seen: Seen, space: dict[str, BaseDistribution]) -> FrozenTrial:
+    """An experiment as Optuna knows it: our own errors say nothing, other failures are bad."""
+    from optuna.trial import TrialState, create_trial
+
+    state = TrialState.PRUNED
+    if seen.score is not None:
+        state = TrialState.COMPLETE
+    elif seen.outcome is Outcome.error:
+        state = TrialState.FAIL
+    return create_trial(
+        state=state,
+        value=seen.score,
+        params=dict(zip(space, values, strict=True)),
+        distributions=space,
+    )
+
+
+def _fitted(domain: Range | Choice, value: Value) -> Value:
+    return domain.fit(float(value)) if isinstance(domain, Range) else value
+
+
+def _candidate(champion: Marked, values: _Values) -> Candidate:
+    changes = [
+        f"{constant.name} {constant.literal} -> {value}"
+        for constant, value in zip(champion.constants, values, strict=True)
+        if value != constant.value
+    ]
+    return Candidate(source=champion.with_values(values), hypothesis=", ".join(changes))

@@ -1,0 +1,41 @@
+"""The command line `sealed`: a file a verb; errors and exit codes are in `exits`."""
+
+import signal
+
+import typer
+
+from controller.cli import experiments, tasks
+from controller.cli.doctor import examine
+from controller.cli.exits import Verbs
+from controller.cli.export import export_run
+from controller.cli.run import run_task
+from controller.cli.status import show_status
+from controller.cli.trials import try_candidate
+from sandbox.logs import configure
+
+app = typer.Typer(
+    name="sealed",
+    cls=Verbs,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="An agent improves train.py in sealed containers; in the morning the score is still true.",
+)
+app.command("run")(run_task)
+app.command("try")(try_candidate)
+app.command("status")(show_status)
+app.add_typer(experiments.app, name="experiment")
+app.command("export")(export_run)
+app.add_typer(tasks.app, name="task")
+app.command("doctor")(examine)
+
+
+def main() -> None:
+    """The entry point of `sealed`."""
+    configure("controller")
+    # What stops a container or a service ends a run as cleanly as a person's Ctrl-C, and that one
+    # works too where a script started us in the background, with SIGINT ignored.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
+    app(prog_name="sealed")

@@ -1,0 +1,119 @@
+-- name: insert_run
+INSERT INTO run (one, id, created_at, task_name, task_hash, program, prepare, settings, agent,
+                 agent_source, most_experiments, most_hours)
+VALUES (1, :id, :now, :task_name, :task_hash, :program, :prepare, :settings, :agent,
+        :agent_source, :most_experiments, :most_hours);
+
+-- name: run
+SELECT id, created_at, task_name, task_hash, program, prepare, settings, agent, agent_source,
+       most_experiments, most_hours
+FROM run;
+
+-- name: limit_run
+UPDATE run SET most_experiments = coalesce(:most_experiments, most_experiments),
+               most_hours = coalesce(:most_hours, most_hours);
+
+-- name: experiments
+-- The trial beside an experiment is its first: later ones only confirm.
+SELECT e.number, e.state, e.agent, e.hypothesis, e.candidate_hash, e.parent, e.proposed_at,
+       e.decision, e.decision_reason, e.gain, e.standard_error, e.message, e.decided_at,
+       e.commit_id, t.key AS trial_key, t.outcome, t.score, t.rehearsal_score,
+       t.reason AS trial_reason, t.log_bytes, t.seconds, t.wall_seconds, t.peak_memory_bytes,
+       t.device
+FROM experiments AS e LEFT JOIN trials AS t ON t.experiment = e.number AND t.number = 1
+WHERE (:number IS NULL OR e.number = :number)
+  AND (:unfinished IS NULL OR e.state <> 'recorded')
+ORDER BY e.number;
+
+-- name: champion
+SELECT max(number) AS number FROM experiments WHERE state = 'recorded' AND decision = 'kept';
+
+-- name: candidates
+SELECT number, candidate FROM experiments WHERE :number IS NULL OR number = :number;
+
+-- name: logs
+SELECT experiment AS number, substr(log, -:letters) AS log
+FROM trials WHERE number = 1 AND log IS NOT NULL AND (:number IS NULL OR experiment = :number);
+
+-- name: number_of_candidate
+SELECT number FROM experiments WHERE candidate_hash = :candidate_hash;
+
+-- name: insert_experiment
+INSERT INTO experiments (number, state, agent, hypothesis, candidate, candidate_hash, parent,
+                         proposed_at)
+SELECT coalesce(max(number) + 1, 0), 'proposed', :agent, :hypothesis, :candidate,
+       :candidate_hash, :parent, :now
+FROM experiments;
+
+-- name: delete_experiment
+DELETE FROM experiments WHERE number = :number AND state IN ('proposed', 'running');
+
+-- name: insert_refusal
+INSERT INTO refusals (experiment, agent, hypothesis, reason, refused_at)
+SELECT coalesce(max(number) + 1, 0), :agent, :hypothesis, :reason, :now FROM experiments;
+
+-- name: refusals
+SELECT number, experiment, agent, hypothesis, reason, refused_at FROM refusals ORDER BY number;
+
+-- name: insert_trial
+INSERT INTO trials (key, experiment, number, started_at) VALUES (:key, :experiment, 1, :now);
+
+-- name: start_experiment
+UPDATE experiments SET state = 'running' WHERE number = :number AND state = 'proposed';
+
+-- name: finish_trial
+UPDATE trials
+SET finished_at = :now, outcome = :outcome, score = :score, rehearsal_score = :rehearsal_score,
+    reason = :reason, log = :log, log_bytes = :log_bytes, seconds = :seconds,
+    wall_seconds = :wall_seconds, peak_memory_bytes = :peak_memory_bytes, examples = :examples,
+    device = :device, attempts = :attempts
+WHERE key = :key AND outcome IS NULL;
+
+-- name: measure_experiment
+UPDATE experiments SET state = 'measured' WHERE number = :number AND state = 'running';
+
+-- name: decide_experiment
+UPDATE experiments
+SET state = 'decided', decision = :decision, decision_reason = :reason, gain = :gain,
+    standard_error = :standard_error, message = :message, decided_at = :now
+WHERE number = :number AND state = 'measured';
+
+-- name: record_experiment
+UPDATE experiments SET state = 'recorded', commit_id = :commit_id, recorded_at = :now
+WHERE number = :number AND state = 'decided';
+
+-- name: insert_session
+INSERT INTO sessions (started_at, seen_at) VALUES (:now, :now);
+
+-- name: see_session
+UPDATE sessions SET seen_at = max(:now, seen_at) WHERE number = :session;
+
+-- name: end_session
+UPDATE sessions SET halt = :halt, detail = :detail WHERE number = :session;
+
+-- name: sessions
+SELECT number, started_at, seen_at, halt, detail FROM sessions ORDER BY number;
+
+-- name: tally
+-- Errors and refusals in a row are counted since the last session began: a person who starts a
+-- run again gives it another chance.
+SELECT
+    (SELECT count(*) FROM experiments WHERE number > 0 AND state = 'recorded') AS experiments,
+    (SELECT count(*) FROM experiments WHERE number > 0 AND decision = 'kept') AS kept,
+    (SELECT count(*) FROM refusals) AS refused,
+    (SELECT count(*) FROM trials WHERE number = 1 AND outcome = 'dishonest') AS dishonest,
+    (SELECT count(*) FROM trials WHERE outcome = 'error'
+        AND finished_at >= coalesce((SELECT max(started_at) FROM sessions), '')
+        AND experiment > coalesce(
+            (SELECT max(experiment) FROM trials WHERE outcome <> 'error'), -1)
+    ) AS errors_in_a_row,
+    (SELECT count(*) FROM refusals
+        WHERE refused_at >= coalesce((SELECT max(started_at) FROM sessions), '')
+        AND experiment > (SELECT max(number) FROM experiments)
+    ) AS refusals_in_a_row,
+    (SELECT coalesce(sum(julianday(seen_at) - julianday(started_at)), 0) * 86400 FROM sessions)
+        AS seconds;
+
+-- name: outcomes
+SELECT outcome, count(*) AS count FROM trials
+WHERE number = 1 AND experiment > 0 AND outcome IS NOT NULL GROUP BY outcome ORDER BY outcome;

@@ -1,0 +1,130 @@
+"""The ledger's rows as they are read, typed and frozen."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from controller.decision import Decision
+from sandbox.api import Outcome, TaskSettings
+
+
+class State(StrEnum):
+    """How far an experiment has come. Each change is committed before the next step begins.
+
+    proposed   candidate and hypothesis are stored
+    running    the trial's key is stored; the sandbox may have been asked
+    measured   the trial's result is stored
+    decided    the decision and the text of the commit are stored
+    recorded   the commit is in the repository
+    """
+
+    proposed = "proposed"
+    running = "running"
+    measured = "measured"
+    decided = "decided"
+    recorded = "recorded"
+
+
+class Halt(StrEnum):
+    """Why a session of a run ended."""
+
+    experiments = "experiments"
+    hours = "hours"
+    exhausted = "exhausted"
+    baseline = "baseline"
+    errors = "errors"
+    dishonest = "dishonest"
+    refusals = "refusals"
+    failed = "failed"
+    interrupted = "interrupted"
+
+
+class NewRun(Struct, frozen=True, kw_only=True):
+    """What a run is started with; it stays so, but for the limits."""
+
+    id: str
+    """Random; trial keys begin with it, so that no two runs share one."""
+    task_name: str
+    task_hash: str
+    program: str
+    prepare: str
+    settings: TaskSettings
+    agent: str
+    agent_source: str | None
+    """Where a replay takes its candidates from."""
+    most_experiments: int | None
+    """After the baseline."""
+    most_hours: float | None
+
+
+class RunRow(NewRun, frozen=True, kw_only=True):
+    created_at: str
+    """UTC, ISO 8601, as all times of the ledger."""
+
+
+class Experiment(Struct, frozen=True, kw_only=True):
+    """An experiment with its first trial. Number 0 is the baseline."""
+
+    number: int
+    state: State
+    agent: str
+    hypothesis: str
+    candidate_hash: str
+    parent: int | None
+    """The champion when it was proposed."""
+    proposed_at: str
+    decision: Decision | None
+    decision_reason: str | None
+    gain: float | None
+    standard_error: float | None
+    message: str | None
+    """Of its commit."""
+    decided_at: str | None
+    commit_id: str | None
+    trial_key: str | None
+    outcome: Outcome | None
+    score: float | None
+    rehearsal_score: float | None
+    trial_reason: str | None
+    log_bytes: int | None
+    seconds: float | None
+    """Of the trainer."""
+    wall_seconds: float | None
+    peak_memory_bytes: int | None
+    device: str | None
+
+
+class Refusal(Struct, frozen=True, kw_only=True):
+    """A proposal that was no candidate."""
+
+    number: int
+    experiment: int
+    """The number it would have had."""
+    agent: str
+    hypothesis: str
+    reason: str
+    refused_at: str
+
+
+class Session(Struct, frozen=True, kw_only=True):
+    """A stretch of time in which a process drove the run."""
+
+    number: int
+    started_at: str
+    seen_at: str
+    """When the ledger last changed in it."""
+    halt: Halt | None
+    detail: str | None
+
+
+class Tally(Struct, frozen=True, kw_only=True):
+    """Counts of a run; the baseline is in none but `dishonest` and `errors_in_a_row`."""
+
+    experiments: int
+    kept: int
+    refused: int
+    dishonest: int
+    errors_in_a_row: int
+    refusals_in_a_row: int
+    seconds: float
+    """Of all sessions."""

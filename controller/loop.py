@@ -1,0 +1,168 @@
+"""The loop: propose a candidate, run it, decide on it, record it; again, until a reason to halt.
+
+How far an experiment has come is in the ledger alone, and each round of the loop does the one
+step that is next. Killed anywhere and started again, it goes on with that step: a trial's key is
+stored before the trial, a commit is made of stored bytes, so a step that is done twice has the
+effect of one.
+"""
+
+from contextlib import suppress
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from controller import visible
+from controller.agents.base import Agent, Unfit
+from controller.decision import Decision, has_score, margin
+from controller.errors import ControllerError
+from controller.halting import Halted, halted
+from controller.ledger import Experiment, Halt, State
+from controller.message import commit_message
+from controller.proposal import checked
+from controller.run import Run
+from controller.trial import run_trial
+from sandbox.api import Progress, Sandbox, TrialRequest
+from sandbox.errors import BadCandidate, BadRequest, SandboxError
+
+
+class Watcher(Protocol):
+    """Is told what happens, while it happens."""
+
+    def begun(self, experiment: Experiment) -> None:
+        """An experiment goes to the sandbox, perhaps not for the first time."""
+        ...
+
+    def progress(self, progress: Progress) -> None:
+        """Its trial has come to another stage."""
+        ...
+
+    def recorded(self, experiment: Experiment) -> None:
+        """It is over."""
+        ...
+
+    def refused(self, unfit: Unfit) -> None:
+        """A proposal was no candidate."""
+        ...
+
+
+class Loop:
+    """Drives one run with one agent. Errors pass through; the run can go on later."""
+
+    def __init__(self, run: Run, agent: Agent, sandbox: Sandbox, watcher: Watcher) -> None:
+        self._run = run
+        self._ledger = run.ledger
+        self._agent = agent
+        self._sandbox = sandbox
+        self._watcher = watcher
+
+    def drive(self) -> Halted:
+        """Go on with the run until it halts; says why."""
+        self._ledger.begin_session()
+        try:
+            end = self._until_halted()
+        except KeyboardInterrupt:
+            self._ledger.end_session(Halt.interrupted, "A person or the system stopped it.")
+            raise
+        except (ControllerError, SandboxError) as fault:
+            self._ledger.end_session(Halt.failed, str(fault))
+            raise
+        self._ledger.end_session(end.halt, end.detail)
+        return end
+
+    def _until_halted(self) -> Halted:
+        while True:
+            experiment = self._ledger.unfinished()
+            if experiment is None:
+                if end := self._propose():
+                    return end
+                continue
+            match experiment.state:
+                case State.proposed | State.running:
+                    self._try(experiment)
+                case State.measured:
+                    self._decide(experiment)
+                case State.decided:
+                    self._record(experiment)
+
+    def _propose(self) -> Halted | None:
+        """Ask the agent for a candidate, or say why there will be none."""
+        self._ledger.see_session()
+        row, champion = self._run.row, self._ledger.champion()
+        end = halted(
+            self._ledger.tally(),
+            has_champion=champion is not None,
+            most_experiments=row.most_experiments,
+            most_hours=row.most_hours,
+        )
+        if end is not None or champion is None:
+            return end
+        name = self._agent.name
+        proposal = self._agent.propose(self._run.view())
+        if proposal is None:
+            return Halted(halt=Halt.exhausted, detail=f"{name} has no more candidates.")
+        proposal = checked(proposal, self._ledger)
+        if isinstance(proposal, Unfit):
+            self._ledger.refuse(agent=name, hypothesis=proposal.hypothesis, reason=proposal.reason)
+            self._watcher.refused(proposal)
+        else:
+            self._ledger.propose(
+                agent=name,
+                hypothesis=proposal.hypothesis,
+                candidate=proposal.source,
+                parent=champion.number,
+            )
+        return None
+
+    def _try(self, experiment: Experiment) -> None:
+        """Have the candidate trained, rehearsed and scored."""
+        key = self._run.trial_key(experiment.number)
+        if experiment.state is State.proposed:
+            self._ledger.start(experiment, key)
+        self._watcher.begun(experiment)
+        candidate = self._ledger.candidate(experiment.number)
+        request = TrialRequest(key=key, task=self._run.row.task_hash, candidate=candidate)
+        try:
+            result = run_trial(self._sandbox, request, self._watcher.progress)
+        except BadCandidate as refused:
+            if experiment.number == 0:
+                raise
+            self._ledger.refuse_experiment(experiment, str(refused))
+            self._watcher.refused(Unfit(hypothesis=experiment.hypothesis, reason=str(refused)))
+        else:
+            self._ledger.measure(experiment, result)
+
+    def _decide(self, experiment: Experiment) -> None:
+        """Compare with the champion, and fix the decision and the text of the commit."""
+        settings, outcome, score = self._run.row.settings, experiment.outcome, experiment.score
+        champion = None
+        if experiment.parent is None:
+            judgement = margin.judge_baseline(outcome, score)
+        else:
+            champion = self._ledger.experiment(experiment.parent)
+            comparison = None
+            if has_score(outcome, score):
+                keys = [self._run.trial_key(e.number) for e in (experiment, champion)]
+                # A scorer that gives another number of values than before must not stop the run.
+                with suppress(BadRequest):
+                    comparison = self._sandbox.compare(keys[:1], keys[1:])
+            judgement = margin.judge(outcome, score, comparison, settings)
+        decided = replace(
+            experiment,
+            decision=judgement.decision,
+            gain=judgement.gain,
+            standard_error=judgement.standard_error,
+        )
+        seen = visible.seen(decided, champion, settings, candidate="", log="")
+        message = commit_message(
+            seen, run=self._run.row.id, agent=experiment.agent, metric=settings.metric
+        )
+        self._ledger.decide(experiment, judgement, message)
+
+    def _record(self, experiment: Experiment) -> None:
+        """Put the candidate into the repository; a kept one becomes the head of `main`."""
+        commit = self._run.commit(experiment)
+        # The task's own files are the root of `main`, whatever became of the baseline.
+        if experiment.decision is Decision.kept or experiment.number == 0:
+            self._run.set_main(experiment, commit)
+        self._ledger.record(experiment, commit)
+        self._watcher.recorded(experiment)

@@ -1,0 +1,173 @@
+"""The git repository of a run: the only file that imports git.
+
+`main` has the root commit, which is the task's own three files, and one commit for each kept
+candidate. Every experiment, kept or not, is at `refs/experiments/<number>`. A commit is made once
+its decision is stored, on top of the champion that it was compared with, so `main` at no moment
+points to a loser. All bytes of a commit come from the ledger: made again, it has the same id.
+
+Plumbing only: objects, refs and index are written by GitPython's own code. No git process is
+started in the repository, so no hook, filter, attribute, template, signing or configuration of the
+user takes part. The three names in a tree are constants, refs are made from numbers, and what
+models write is in blobs and quoted in messages, nowhere else.
+
+The repository has a working tree, so that a person finds the champion's train.py as a file. It is
+the run's own: what is changed there is overwritten by the next champion. Clone it to work on it.
+"""
+
+import hashlib
+import os
+import shutil
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+
+# Importing git looks for a git program and fails where there is none; none is needed here.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
+import tenacity
+from git import BaseIndexEntry, Commit, IndexEntry, IndexFile, Reference, Repo
+from git.objects.fun import tree_to_stream
+from gitdb import IStream, LooseObjectDB  # type: ignore[import-untyped]
+
+from sandbox.api import TaskFiles
+
+_MAIN = "refs/heads/main"
+_AUTHOR = "Sealed AutoResearch <sealed@localhost>"
+_FILE_MODE = 0o100644
+_CONFIG = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n"
+
+_patient = tenacity.retry(
+    # A git program of the user may hold a lock for a moment: an editor that shows the status does.
+    retry=tenacity.retry_if_exception_cause_type(FileExistsError),
+    stop=tenacity.stop_after_delay(10),
+    wait=tenacity.wait_random(0.01, 0.1),
+    reraise=True,
+)
+
+
+class Repository:
+    """A run's repository. One process at a time writes to it: the one that holds the run's lock."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the repository in `folder`, or make it there."""
+        self._folder = folder
+        self._git = folder / ".git"
+        if not self._git.exists():
+            self._make()
+        self._repo = self._open()
+        # A lock that is there now was left by a killed process of this run.
+        for lock in (self._git / "index.lock", *(self._git / "refs").rglob("*.lock")):
+            lock.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        self._repo.close()
+
+    def commit(self, files: TaskFiles, message: str, *, parent: str | None, when: datetime) -> str:
+        """Store a commit and give its id; the same arguments give the same id. Moves no ref."""
+        blobs = [(self._store("blob", data), name) for name, data in _contents(files)]
+        tree = BytesIO()
+        tree_to_stream([(blob, _FILE_MODE, name) for blob, name in blobs], tree.write)
+        lines = [f"tree {self._store('tree', tree.getvalue()).hex()}"]
+        if parent is not None:
+            lines.append(f"parent {parent}")
+        stamp = f"{_AUTHOR} {int(when.timestamp())} +0000"
+        lines += [f"author {stamp}", f"committer {stamp}", "", message]
+        return self._store("commit", "\n".join(lines).encode()).hex()
+
+    def experiment(self, number: int) -> str | None:
+        """The commit of an experiment; None: there is none."""
+        return self._read(_of_experiment(number))
+
+    def set_experiment(self, number: int, commit: str) -> None:
+        self._set(_of_experiment(number), commit)
+
+    def main(self) -> str | None:
+        """The commit of the champion; None: there is none yet."""
+        return self._read(_MAIN)
+
+    def set_main(self, commit: str, files: TaskFiles) -> None:
+        """Make a commit the head of `main`, and the working tree its files."""
+        for name, data in _contents(files):
+            draft = self._git / f"sealed-{name}"
+            draft.write_bytes(data)
+            draft.replace(self._folder / name)
+        self._set_index(files)
+        self._set(_MAIN, commit)
+
+    # ---- below ----------------------------------------------------------------------------------
+
+    def _make(self) -> None:
+        """What `git init` makes, less the templates and settings of the user that it copies."""
+        draft = self._folder / ".git.new"
+        shutil.rmtree(draft, ignore_errors=True)
+        for name in ("objects/info", "objects/pack", "refs/heads", "refs/tags"):
+            (draft / name).mkdir(parents=True)
+        (draft / "HEAD").write_text(f"ref: {_MAIN}\n")
+        (draft / "config").write_text(_CONFIG)
+        draft.rename(self._git)
+
+    def _open(self) -> Repo:
+        """GIT_DIR and its kin, set where sealed is started from a git hook, lead elsewhere."""
+        theirs = {name: os.environ[name] for name in os.environ if name.startswith("GIT_")}
+        for name in theirs:
+            del os.environ[name]
+        try:
+            return Repo(self._folder, odbt=LooseObjectDB, expand_vars=False)
+        finally:
+            os.environ.update(theirs)
+
+    def _store(self, kind: str, data: bytes) -> bytes:
+        """Store an object so that it outlives a power cut; its binary id."""
+        binary = _object_id(kind, data)
+        name = binary.hex()
+        path = self._git / "objects" / name[:2] / name[2:]
+        if path.exists() and path.stat().st_size == 0:
+            path.unlink()  # a power cut left it so; GitPython would take it as stored
+        self._repo.odb.store(IStream(kind, len(data), BytesIO(data)))
+        written = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(written)
+        finally:
+            os.close(written)
+        return binary
+
+    def _read(self, ref: str) -> str | None:
+        try:
+            return Reference.dereference_recursive(self._repo, ref)
+        except (ValueError, AssertionError):  # absent, or emptied by a power cut
+            return None
+
+    @_patient
+    def _set(self, ref: str, commit: str) -> None:
+        Reference(self._repo, ref).set_reference(Commit(self._repo, bytes.fromhex(commit)))
+
+    @_patient
+    def _set_index(self, files: TaskFiles) -> None:
+        """Without it, `git status` would call every file deleted."""
+        index = IndexFile(self._repo)
+        index.entries = {
+            (name, 0): IndexEntry.from_base(
+                BaseIndexEntry((_FILE_MODE, _object_id("blob", data), 0, name))
+            )
+            for name, data in _contents(files)
+        }
+        index.write(ignore_extension_data=True)
+
+
+def _contents(files: TaskFiles) -> list[tuple[str, bytes]]:
+    """In the order that git wants in a tree: by name."""
+    return [
+        ("prepare.py", files.prepare.encode()),
+        ("program.md", files.program.encode()),
+        ("train.py", files.train.encode()),
+    ]
+
+
+def _object_id(kind: str, data: bytes) -> bytes:
+    # SHA-1 is git's name for an object, not a proof of anything here.
+    head = f"{kind} {len(data)}\0".encode()
+    return hashlib.sha1(head + data, usedforsecurity=False).digest()
+
+
+def _of_experiment(number: int) -> str:
+    return f"refs/experiments/{number:d}"

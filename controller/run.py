@@ -1,0 +1,113 @@
+"""A run that is opened by the process that drives it.
+
+The ledger is the truth. The repository is made from it, and what is missing there is made again
+when the run is opened.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from controller import visible
+from controller.decision import Decision
+from controller.errors import Failed
+from controller.ledger import Experiment, Ledger, NewRun, RunRow
+from controller.repository import Repository
+from controller.runs import LEDGER
+from sandbox.api import TaskFiles
+
+
+class Run:
+    """A created run, opened by the process that holds its lock."""
+
+    def __init__(self, folder: Path, ledger: Ledger, row: RunRow) -> None:
+        self.folder = folder
+        self.ledger = ledger
+        self.row = row
+        self.repository = Repository(folder / "repository")
+        self._restore()
+
+    @classmethod
+    @contextmanager
+    def opened(cls, folder: Path, new: NewRun | None, train: str) -> Iterator[Self]:
+        """Open the run in a claimed folder; `new` creates it first, on this train.py."""
+        with Ledger(folder / LEDGER, writing=True) as ledger:
+            if new is not None:
+                ledger.create_run(new, train)
+            row = ledger.run()
+            if row is None:
+                raise Failed(f"The run in {folder} was never created.", "Remove the folder.")
+            run = cls(folder, ledger, row)
+            try:
+                yield run
+            finally:
+                run.repository.close()
+
+    def limit(self, *, most_experiments: int | None, most_hours: float | None) -> None:
+        """Change the limits that are given."""
+        self.ledger.limit_run(most_experiments=most_experiments, most_hours=most_hours)
+        self.row = self.ledger.run() or self.row
+
+    def trial_key(self, experiment: int) -> str:
+        """Names a trial for ever: asked for it again, the sandbox gives what it came to."""
+        return f"{self.row.id}-{experiment}-1"
+
+    def view(self) -> visible.View:
+        """What an agent may know of this run; there must be a champion, and nothing unfinished."""
+        settings, tally = self.row.settings, self.ledger.tally()
+        experiments = visible.history(
+            self.ledger.experiments(),
+            settings,
+            candidates=self.ledger.candidates(),
+            logs=self.ledger.logs(visible.LOG_LETTERS),
+        )
+        champion = [seen for seen in experiments if seen.decision is Decision.kept][-1]
+        return visible.View(
+            program=self.row.program,
+            metric=settings.metric,
+            goal=settings.goal,
+            champion=champion,
+            experiments=experiments,
+            proposals=tally.experiments + tally.refused,
+        )
+
+    def commit(self, experiment: Experiment) -> str:
+        """Put a decided experiment into the repository; again, it changes nothing.
+
+        Gives the commit's id. Does not touch `main`.
+        """
+        if experiment.message is None or experiment.decided_at is None:
+            raise ValueError(f"experiment {experiment.number} is not decided yet")
+        parent = None if experiment.parent is None else self.ledger.experiment(experiment.parent)
+        commit = self.repository.commit(
+            self._files(experiment),
+            experiment.message,
+            parent=None if parent is None else parent.commit_id,
+            when=datetime.fromisoformat(experiment.decided_at),
+        )
+        self.repository.set_experiment(experiment.number, commit)
+        return commit
+
+    def set_main(self, experiment: Experiment, commit: str) -> None:
+        """Make an experiment the head of `main`."""
+        self.repository.set_main(commit, self._files(experiment))
+
+    def _files(self, experiment: Experiment) -> TaskFiles:
+        return TaskFiles(
+            name=self.row.task_name,
+            program=self.row.program,
+            train=self.ledger.candidate(experiment.number),
+            prepare=self.row.prepare,
+        )
+
+    def _restore(self) -> None:
+        """Make again what the repository lost, by a power cut or by hand."""
+        recorded = [e for e in self.ledger.experiments() if e.commit_id is not None]
+        for experiment in recorded:
+            if self.repository.experiment(experiment.number) != experiment.commit_id:
+                self.commit(experiment)
+        head = self.ledger.champion() or (recorded[0] if recorded else None)
+        if head is not None and self.repository.main() != head.commit_id:
+            self.set_main(head, str(head.commit_id))

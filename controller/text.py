@@ -1,0 +1,32 @@
+"""Text that a model or a candidate wrote, made safe to show, store and quote.
+
+Control characters (terminal escapes), bidirectional marks, zero-width characters and invisible
+letters become U+FFFD, so that a reader sees that something was there.
+"""
+
+import re
+import unicodedata
+
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Printable for Unicode, yet drawn as nothing: carriers of hidden text."""
+
+
+def printable(text: str, limit: int) -> str:
+    """At most `limit` characters of `text`, line breaks as `\\n`; tabs stay."""
+    lines = text[:limit].replace("\r\n", "\n").replace("\r", "\n")
+    shown = "".join(_shown(letter) for letter in _INVISIBLE.sub("\ufffd", lines))
+    return shown if len(text) <= limit else shown[: limit - 1] + "…"
+
+
+def one_line(text: str, limit: int) -> str:
+    """`text` as one line of at most `limit` characters, white space collapsed."""
+    line = " ".join(printable(text, 4 * limit).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _shown(letter: str) -> str:
+    if letter.isprintable() or letter in "\n\t":
+        return letter
+    return " " if unicodedata.category(letter) == "Zs" else "\ufffd"

@@ -1,0 +1,168 @@
+"""The one filter for what an agent may read of a run.
+
+Prompts, APIs for agents, and the trailers of commits are made from `Seen` and `View` alone. What
+is in neither: exact scores (unless `feedback: exact`), gains and standard errors, the operator's
+reasons, times and bytes of sealed phases, sizes of the held-out data.
+
+A score under `rounded` is a multiple of a step, and no further than eight steps from the champion
+that it was compared with: a query tells few bits of the labels (log-loss probing), and noise
+within a step is not mistaken for progress. A new champion's own score is rounded, but not held
+within the eight steps, for it is the champion. Under `ladder` only a score that improves by a step
+is told at all (Blum and Hardt, "The Ladder", 2015). What was measured on the rehearsal split is
+public in full.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from controller.decision import Decision, has_score
+from controller.ledger.rows import Experiment
+from controller.text import printable
+from sandbox.api import Feedback, Goal, Outcome, TaskSettings
+
+LOG_LETTERS = 4000
+"""How much of a log's end an agent is shown."""
+_REASON_LETTERS = 2000
+_STEPS = 8
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """One experiment as an agent sees it."""
+
+    number: int
+    candidate: str
+    hypothesis: str
+    outcome: Outcome
+    decision: Decision
+    score: float | None
+    """As the task's `feedback` allows; None: not scored, or not told."""
+    rehearsal_score: float | None
+    reason: str
+    log: str
+    """The end of what the candidate wrote in training and rehearsal."""
+    seconds: float
+    """Of the trainer."""
+
+
+class View(Struct, frozen=True, kw_only=True):
+    """All that an agent is given to propose from."""
+
+    program: str
+    metric: str
+    goal: Goal
+    champion: Seen
+    experiments: Sequence[Seen]
+    """All recorded ones by number, the baseline first."""
+    proposals: int
+    """How many were made after the baseline, refused ones included."""
+
+
+def seen(
+    experiment: Experiment,
+    champion: Experiment | None,
+    settings: TaskSettings,
+    *,
+    candidate: str,
+    log: str,
+) -> Seen:
+    """What an agent may know of a decided experiment.
+
+    `champion` is the one that it was compared with; the baseline has none.
+    """
+    if experiment.outcome is None or experiment.decision is None:
+        raise ValueError(f"experiment {experiment.number} is not decided yet")
+    return Seen(
+        number=experiment.number,
+        candidate=candidate,
+        hypothesis=experiment.hypothesis,
+        outcome=experiment.outcome,
+        decision=experiment.decision,
+        score=_told(experiment, champion, settings),
+        rehearsal_score=_finite(experiment.rehearsal_score),
+        reason=printable(experiment.trial_reason or "", _REASON_LETTERS),
+        log=printable(log, LOG_LETTERS),
+        seconds=experiment.seconds or 0.0,
+    )
+
+
+def history(
+    experiments: Sequence[Experiment],
+    settings: TaskSettings,
+    *,
+    candidates: Mapping[int, str],
+    logs: Mapping[int, str],
+) -> list[Seen]:
+    """`seen` of all recorded experiments."""
+    by_number = {experiment.number: experiment for experiment in experiments}
+    return [
+        seen(
+            experiment,
+            None if experiment.parent is None else by_number[experiment.parent],
+            settings,
+            candidate=candidates[number],
+            log=logs.get(number, ""),
+        )
+        for number, experiment in by_number.items()
+        if experiment.commit_id is not None
+    ]
+
+
+def step(settings: TaskSettings, standard_error: float | None, score: float) -> float:
+    """The unit of rounding, positive, in the metric's unit.
+
+    `min_gain` where the task has one. Else the next power of ten from the standard error of the
+    comparison, but no finer than the third digit of the score: two candidates that hardly differ
+    have a tiny error. Else (a baseline, a scorer with a single value) the score's second digit.
+    """
+    if settings.min_gain > 0:
+        return settings.min_gain
+    if standard_error is not None and math.isfinite(standard_error) and standard_error > 0:
+        return max(_power_of_ten(math.ceil(math.log10(standard_error))), _digit(3, score))
+    return _digit(2, score)
+
+
+def _told(
+    experiment: Experiment, champion: Experiment | None, settings: TaskSettings
+) -> float | None:
+    score = experiment.score
+    if score is None or not has_score(experiment.outcome, score):
+        return None
+    if settings.feedback is Feedback.exact:
+        return score
+    unit = step(settings, experiment.standard_error, score)
+    kept = experiment.decision is Decision.kept
+    if settings.feedback is Feedback.ladder:
+        improved = experiment.gain is None or experiment.gain >= unit
+        return _rounded(score, unit) if kept and improved else None
+    if kept or champion is None or champion.score is None:
+        return _rounded(score, unit)
+    middle = _count(champion.score, unit)
+    return _multiple(max(middle - _STEPS, min(middle + _STEPS, _count(score, unit))), unit)
+
+
+def _rounded(score: float, unit: float) -> float:
+    return _multiple(_count(score, unit), unit)
+
+
+def _count(score: float, unit: float) -> int:
+    # Bounded, for a huge score over a tiny step is infinite.
+    return round(max(-1e15, min(1e15, score / unit)))
+
+
+def _multiple(count: int, unit: float) -> float:
+    # 13 * 0.1 is 1.3000000000000000444: print no digits that are not meant.
+    return float(f"{count * unit:.15g}")
+
+
+def _digit(place: int, score: float) -> float:
+    return _power_of_ten(math.floor(math.log10(abs(score))) + 1 - place) if score else 1.0
+
+
+def _power_of_ten(exponent: int) -> float:
+    return float(f"1e{max(-300, min(300, exponent))}")
+
+
+def _finite(score: float | None) -> float | None:
+    return score if score is not None and math.isfinite(score) else None

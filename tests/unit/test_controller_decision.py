@@ -1,0 +1,84 @@
+"""The keep rule `margin`."""
+
+import math
+
+import hypothesis
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.decision import Decision, has_score
+from controller.decision.margin import judge, judge_baseline
+from sandbox.api import Comparison, Goal, Outcome, TaskSettings
+
+NO_SCORE = [None, math.nan, math.inf, -math.inf]
+
+
+def settings(goal: Goal = Goal.minimize, min_gain: float = 0.0) -> TaskSettings:
+    """Settings that matter here."""
+    return TaskSettings(metric="bits", goal=goal, budget_seconds=1, min_gain=min_gain)
+
+
+def comparison(difference: float, standard_error: float = 0.1) -> Comparison:
+    """Of the candidate with the champion."""
+    return Comparison(difference=difference, standard_error=standard_error, examples=10)
+
+
+@pytest.mark.parametrize(
+    ("goal", "difference", "decision"),
+    [
+        (Goal.minimize, -0.2, Decision.kept),
+        (Goal.minimize, 0.2, Decision.discarded),
+        (Goal.maximize, 0.2, Decision.kept),
+        (Goal.maximize, -0.2, Decision.discarded),
+    ],
+)
+def test_better_is_what_the_goal_says(goal: Goal, difference: float, decision: Decision) -> None:
+    """A gain is positive in the goal's direction."""
+    judgement = judge(Outcome.scored, 1.0, comparison(difference), settings(goal))
+    assert judgement.decision is decision
+    assert judgement.gain == pytest.approx(0.2 if decision is Decision.kept else -0.2)
+    assert judgement.standard_error == 0.1
+
+
+@hypothesis.settings(deadline=None)
+@given(st.floats(0, 10), st.floats(-20, 20))
+def test_a_gain_must_exceed_the_margin(min_gain: float, gain: float) -> None:
+    """Equal to the margin is not enough; with a margin of 0, a tie is discarded."""
+    judgement = judge(Outcome.scored, 1.0, comparison(-gain), settings(min_gain=min_gain))
+    assert (judgement.decision is Decision.kept) == (gain > min_gain)
+
+
+@pytest.mark.parametrize("outcome", [o for o in Outcome if o is not Outcome.scored])
+def test_no_outcome_but_scored_is_kept(outcome: Outcome) -> None:
+    """Not even when a score and a comparison come with it."""
+    judgement = judge(outcome, 0.0, comparison(-1), settings())
+    assert judgement.decision is Decision.discarded
+    assert judgement.gain is None
+    assert judge_baseline(outcome, 0.0).decision is Decision.discarded
+
+
+@pytest.mark.parametrize("score", NO_SCORE)
+def test_missing_and_infinite_are_no_scores(score: float | None) -> None:
+    """A candidate with a score that is no number loses, a baseline with one is none."""
+    assert not has_score(Outcome.scored, score)
+    assert judge(Outcome.scored, score, comparison(-1), settings()).decision is Decision.discarded
+    assert judge_baseline(Outcome.scored, score).decision is Decision.discarded
+
+
+@pytest.mark.parametrize(
+    "compared",
+    [None, *(comparison(float(x)) for x in NO_SCORE[1:]), comparison(-1, math.nan)],
+)
+def test_what_cannot_be_compared_is_discarded(compared: Comparison | None) -> None:
+    """A difference that is missing or no number keeps nothing."""
+    judgement = judge(Outcome.scored, 1.0, compared, settings())
+    assert judgement.decision is Decision.discarded
+    assert judgement.gain is None
+
+
+def test_the_baseline_is_the_first_champion() -> None:
+    """It is compared with nothing."""
+    judgement = judge_baseline(Outcome.scored, 3.0)
+    assert judgement.decision is Decision.kept
+    assert judgement.gain is None

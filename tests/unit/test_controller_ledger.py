@@ -1,0 +1,258 @@
+"""The ledger: states, transactions, typed rows."""
+
+import math
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from controller.decision import Decision, Judgement
+from controller.errors import Failed, NotFound
+from controller.ledger import Experiment, Halt, Ledger, NewRun, State
+from sandbox.api import Goal, Outcome, TaskSettings, TrialResult
+
+RUN = NewRun(
+    id="abc",
+    task_name="toy",
+    task_hash="0" * 64,
+    program="program",
+    prepare="prepare",
+    settings=TaskSettings(metric="bits", goal=Goal.maximize, budget_seconds=1.5, gpus="auto"),
+    agent="search",
+    agent_source=None,
+    most_experiments=3,
+    most_hours=None,
+)
+RESULT = TrialResult(
+    key="abc-0-1",
+    task="0" * 64,
+    outcome=Outcome.scored,
+    score=1.5,
+    rehearsal_score=1.25,
+    reason="",
+    log="epoch 1\nepoch 2",
+    log_bytes=15,
+    seconds=0.5,
+    wall_seconds=2,
+    peak_memory_bytes=2**33,
+    examples=10,
+    device="cpu",
+    attempts=1,
+)
+KEPT = Judgement(decision=Decision.kept, reason="better", gain=0.25, standard_error=0.125)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """With a created run."""
+    with Ledger(tmp_path / "ledger.sqlite", writing=True) as ledger:
+        ledger.create_run(RUN, "train")
+        yield ledger
+
+
+def unfinished(ledger: Ledger) -> Experiment:
+    """The one that there must be."""
+    experiment = ledger.unfinished()
+    assert experiment is not None
+    return experiment
+
+
+def finish(ledger: Ledger, outcome: Outcome = Outcome.scored, judgement: Judgement = KEPT) -> None:
+    """Take the unfinished experiment through all states."""
+    number = unfinished(ledger).number
+    key = f"abc-{number}-1"
+    ledger.start(unfinished(ledger), key)
+    ledger.measure(unfinished(ledger), replace(RESULT, key=key, outcome=outcome))
+    ledger.decide(unfinished(ledger), judgement, "message")
+    ledger.record(unfinished(ledger), f"{number:040x}")
+
+
+def propose(ledger: Ledger, candidate: str) -> None:
+    """A candidate made from the baseline."""
+    ledger.propose(agent="search", hypothesis="why", candidate=candidate, parent=0)
+
+
+def test_what_a_run_began_with_is_read_back_typed(ledger: Ledger) -> None:
+    """Settings survive as settings, and the baseline is proposed with the run."""
+    row = ledger.run()
+    assert row is not None
+    assert row.settings == RUN.settings
+    assert (row.id, row.task_name, row.most_experiments, row.most_hours) == ("abc", "toy", 3, None)
+    baseline = unfinished(ledger)
+    assert (baseline.number, baseline.state, baseline.parent) == (0, State.proposed, None)
+    assert ledger.candidate(0) == "train"
+
+
+def test_a_ledger_without_a_run_says_so(tmp_path: Path) -> None:
+    """Killed between the two, a run is as good as never created."""
+    with Ledger(tmp_path / "ledger.sqlite", writing=True) as ledger:
+        assert ledger.run() is None
+    (tmp_path / "empty.sqlite").touch()
+    with Ledger(tmp_path / "empty.sqlite", writing=False) as ledger:
+        assert ledger.run() is None
+
+
+def test_states_follow_each_other(ledger: Ledger) -> None:
+    """Each change leads to the next state, and what came with it is stored."""
+    states = [unfinished(ledger).state]
+    ledger.start(unfinished(ledger), "abc-0-1")
+    states.append(unfinished(ledger).state)
+    ledger.measure(unfinished(ledger), RESULT)
+    states.append(unfinished(ledger).state)
+    ledger.decide(unfinished(ledger), KEPT, "message")
+    states.append(unfinished(ledger).state)
+    ledger.record(unfinished(ledger), "f" * 40)
+    assert ledger.unfinished() is None
+    found = ledger.experiment(0)
+    assert [*states, found.state] == list(State)
+    assert (found.outcome, found.score, found.peak_memory_bytes) == (Outcome.scored, 1.5, 2**33)
+    assert (found.decision, found.gain, found.message) == (Decision.kept, 0.25, "message")
+    assert ledger.logs(7) == {0: "epoch 2"}
+    assert ledger.champion() == found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda ledger, e: ledger.measure(e, RESULT),
+        lambda ledger, e: ledger.decide(e, KEPT, ""),
+        lambda ledger, e: ledger.record(e, "f" * 40),
+    ],
+)
+def test_no_state_is_skipped(ledger: Ledger, change: Callable[[Ledger, Experiment], None]) -> None:
+    """A change from the wrong state fails and changes nothing."""
+    before = unfinished(ledger)
+    with pytest.raises(Failed, match="not where it should be"):
+        change(ledger, before)
+    assert unfinished(ledger) == before
+    ledger.start(before, "abc-0-1")
+    with pytest.raises(Failed):
+        ledger.start(before, "abc-0-2")
+    assert unfinished(ledger).trial_key == "abc-0-1"
+
+
+def test_experiments_are_done_one_after_the_other(ledger: Ledger) -> None:
+    """While one is unfinished, no other begins."""
+    with pytest.raises(sqlite3.IntegrityError):
+        propose(ledger, "second")
+    finish(ledger)
+    propose(ledger, "second")
+    assert unfinished(ledger).number == 1
+
+
+def test_no_text_is_proposed_twice(ledger: Ledger) -> None:
+    """The same bytes are found by their hash, and the database refuses them too."""
+    finish(ledger)
+    assert ledger.number_of("train") == 0
+    assert ledger.number_of("train ") is None
+    with pytest.raises(sqlite3.IntegrityError):
+        propose(ledger, "train")
+
+
+def test_an_experiment_may_turn_into_a_refusal(ledger: Ledger) -> None:
+    """Its number is free again, and hypothesis and reason are kept."""
+    finish(ledger)
+    propose(ledger, "no candidate")
+    ledger.start(unfinished(ledger), "abc-1-1")
+    ledger.refuse_experiment(unfinished(ledger), "no")
+    assert ledger.unfinished() is None
+    (refusal,) = ledger.refusals()
+    assert (refusal.experiment, refusal.hypothesis, refusal.reason) == (1, "why", "no")
+    propose(ledger, "a candidate")
+    ledger.start(unfinished(ledger), "abc-1-1")
+    assert unfinished(ledger).number == 1
+
+
+def test_an_unknown_experiment_is_not_found(ledger: Ledger) -> None:
+    """The error is one that the command line knows."""
+    with pytest.raises(NotFound, match="no experiment 5"):
+        ledger.experiment(5)
+
+
+def test_the_tally_counts(ledger: Ledger) -> None:
+    """Experiments without the baseline; errors and refusals since the last good one."""
+    lost = Judgement(decision=Decision.discarded, reason="")
+    ledger.begin_session()
+    finish(ledger)
+    outcomes = [Outcome.error, Outcome.scored, Outcome.dishonest, Outcome.error, Outcome.error]
+    for n, outcome in enumerate(outcomes):
+        propose(ledger, f"candidate {n}")
+        finish(ledger, outcome, KEPT if outcome is Outcome.scored else lost)
+    ledger.refuse(agent="search", hypothesis="", reason="")
+    tally = ledger.tally()
+    assert (tally.experiments, tally.kept, tally.dishonest, tally.refused) == (5, 1, 1, 1)
+    assert (tally.errors_in_a_row, tally.refusals_in_a_row) == (2, 1)
+    assert ledger.outcomes() == {Outcome.dishonest: 1, Outcome.error: 3, Outcome.scored: 1}
+    ledger.begin_session()
+    assert ledger.tally().refused == 1
+
+
+def test_a_session_ends_with_its_reason_or_was_killed(ledger: Ledger) -> None:
+    """No reason is stored by the process that dies."""
+    ledger.begin_session()
+    finish(ledger)
+    ledger.begin_session()
+    ledger.end_session(Halt.hours, "8 hours are over.")
+    killed, ended = ledger.sessions()
+    assert killed.halt is None
+    assert killed.seen_at >= killed.started_at
+    assert (ended.halt, ended.detail) == (Halt.hours, "8 hours are over.")
+
+
+def test_a_reader_beside_the_writer(ledger: Ledger, tmp_path: Path) -> None:
+    """`sealed status` works while a run is driven, and can write nothing."""
+    with Ledger(tmp_path / "ledger.sqlite", writing=False) as reader:
+        finish(ledger)
+        assert reader.champion() == ledger.champion()
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            reader.begin_session()
+
+
+def test_a_failing_change_leaves_nothing_behind(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """State and trial change together, or not at all, whatever interrupts."""
+
+    def interrupted(name: str, **values: object) -> None:
+        write(name, **values)
+        if name == "start_experiment":
+            raise KeyboardInterrupt
+
+    write = ledger._write
+    monkeypatch.setattr(ledger, "_write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ledger.start(unfinished(ledger), "abc-0-1")
+    assert unfinished(ledger).state is State.proposed
+    assert unfinished(ledger).trial_key is None
+
+
+def test_a_score_that_is_no_number_is_stored_as_none(ledger: Ledger) -> None:
+    """SQLite has no NaN; nothing downstream has to expect one."""
+    ledger.start(unfinished(ledger), "abc-0-1")
+    ledger.measure(unfinished(ledger), replace(RESULT, score=math.nan))
+    assert unfinished(ledger).score is None
+
+
+def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    """It is not guessed at."""
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as db:
+        db.execute("PRAGMA user_version = 999")
+    db.close()
+    with pytest.raises(Failed, match="newer version"):
+        Ledger(tmp_path / "ledger.sqlite", writing=True)
+
+
+def test_changes_are_durable(ledger: Ledger, tmp_path: Path) -> None:
+    """WAL and full synchronisation are what the promise rests on."""
+    assert ledger._db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    assert ledger._db.execute("PRAGMA synchronous").fetchone()[0] == 2
+
+
+def test_limits_change_only_where_given(ledger: Ledger) -> None:
+    """A run that is started again keeps the limits that are not named."""
+    ledger.limit_run(most_experiments=None, most_hours=2.5)
+    row = ledger.run()
+    assert row is not None
+    assert (row.most_experiments, row.most_hours) == (3, 2.5)

@@ -1,0 +1,233 @@
+"""The filter for what agents may read."""
+
+import math
+
+import hypothesis
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from controller.decision import Decision
+from controller.ledger import Experiment, State
+from controller.visible import LOG_LETTERS, Seen, View, history, seen, step
+from sandbox.api import Feedback, Goal, Outcome, TaskSettings
+
+SCORES = st.floats(-1e6, 1e6)
+ANY_SCORES = st.one_of(st.none(), st.floats())
+
+
+def settings(feedback: Feedback = Feedback.rounded, min_gain: float = 0.005) -> TaskSettings:
+    """Settings that matter here."""
+    return TaskSettings(
+        metric="bits", goal=Goal.minimize, budget_seconds=1, feedback=feedback, min_gain=min_gain
+    )
+
+
+BASELINE = Experiment(
+    number=0,
+    state=State.recorded,
+    agent="task",
+    hypothesis="the task's own train.py",
+    candidate_hash="0" * 64,
+    parent=None,
+    proposed_at="2026-01-01T00:00:00.000Z",
+    decision=Decision.kept,
+    decision_reason="The baseline is the first champion.",
+    gain=None,
+    standard_error=None,
+    message="",
+    decided_at="2026-01-01T00:00:00.000Z",
+    commit_id="0" * 40,
+    trial_key="abc-0-1",
+    outcome=Outcome.scored,
+    score=1.0,
+    rehearsal_score=1.01,
+    trial_reason="",
+    log_bytes=0,
+    seconds=1.0,
+    wall_seconds=3.0,
+    peak_memory_bytes=1000,
+    device="cpu",
+)
+LOSER = replace(
+    BASELINE,
+    number=1,
+    parent=0,
+    decision=Decision.discarded,
+    decision_reason="The gain of -0.0123 bits (standard error 0.004) is not above 0.005.",
+    score=1.0123,
+    gain=-0.0123,
+    standard_error=0.004,
+)
+WINNER = replace(LOSER, decision=Decision.kept, score=0.876, gain=0.124)
+
+
+def told(
+    experiment: Experiment, given_settings: TaskSettings, champion: Experiment | None = BASELINE
+) -> Seen:
+    """What an agent sees of it."""
+    return seen(experiment, champion, given_settings, candidate="", log="")
+
+
+@pytest.mark.parametrize(
+    ("feedback", "experiment", "score"),
+    [
+        (Feedback.exact, LOSER, 1.0123),
+        (Feedback.exact, WINNER, 0.876),
+        (Feedback.rounded, LOSER, 1.01),
+        (Feedback.rounded, WINNER, 0.875),
+        (Feedback.ladder, LOSER, None),
+        (Feedback.ladder, WINNER, 0.875),
+    ],
+)
+def test_feedback_decides_what_is_told(
+    feedback: Feedback, experiment: Experiment, score: float | None
+) -> None:
+    """Exact figures, figures in steps, or improvements alone."""
+    assert told(experiment, settings(feedback)).score == score
+
+
+@hypothesis.settings(deadline=None)
+@given(st.floats(-1e4, 1e4), st.floats(-1e4, 1e4), st.floats(1e-4, 100))
+def test_a_rounded_score_is_a_step_near_the_champion(
+    score: float, champion_score: float, min_gain: float
+) -> None:
+    """A loser's score is a multiple of the step, at most eight steps from the champion's."""
+    champion = replace(BASELINE, score=champion_score)
+    loser = replace(LOSER, score=score)
+    shown = told(loser, settings(min_gain=min_gain), champion).score
+    assert shown is not None
+    steps = shown / min_gain
+    assert steps == pytest.approx(round(steps), abs=1e-3)
+    assert abs(round(steps) - round(champion_score / min_gain)) <= 8
+
+
+@hypothesis.settings(deadline=None)
+@given(SCORES, st.floats(-0.4, 0.4), st.floats(-0.4, 0.4))
+def test_within_a_step_an_agent_cannot_tell_scores_apart(
+    score: float, first: float, second: float
+) -> None:
+    """Two candidates in one step look the same, gains and standard errors included."""
+    middle = round(score / 0.005) * 0.005
+    views = [
+        told(
+            replace(LOSER, score=middle + part * 0.005, gain=-part, standard_error=abs(part)),
+            settings(),
+        )
+        for part in (first, second)
+    ]
+    assert views[0] == views[1]
+
+
+@hypothesis.settings(deadline=None)
+@given(
+    wall_seconds=st.floats(0, 1e6),
+    gain=SCORES,
+    standard_error=st.floats(0, 10),
+    decision_reason=st.text(),
+    peak_memory_bytes=st.integers(0, 2**40),
+    log_bytes=st.integers(0, 2**40),
+)
+def test_what_was_sealed_changes_nothing_that_is_seen(**sealed: object) -> None:
+    """Times of sealed phases, gains, errors and the operator's reasons are in no view."""
+    assert told(replace(LOSER, **sealed), settings()) == told(LOSER, settings())
+
+
+@hypothesis.settings(deadline=None)
+@given(ANY_SCORES, ANY_SCORES, ANY_SCORES, st.sampled_from(Feedback), st.floats(0, 1e300))
+def test_whatever_is_in_the_ledger_the_view_has_finite_scores(
+    score: float | None,
+    champion_score: float | None,
+    standard_error: float | None,
+    feedback: Feedback,
+    min_gain: float,
+) -> None:
+    """No NaN, no infinity and no exception, for any row."""
+    champion = replace(BASELINE, score=champion_score)
+    experiment = replace(
+        LOSER, score=score, standard_error=standard_error, rehearsal_score=champion_score
+    )
+    view = told(experiment, settings(feedback, min_gain), champion)
+    for shown in (view.score, view.rehearsal_score):
+        assert shown is None or math.isfinite(shown)
+
+
+@pytest.mark.parametrize("outcome", [o for o in Outcome if o is not Outcome.scored])
+@pytest.mark.parametrize("feedback", Feedback)
+def test_without_a_score_none_is_told(outcome: Outcome, feedback: Feedback) -> None:
+    """A figure that came with a failure is not passed on."""
+    assert told(replace(LOSER, outcome=outcome), settings(feedback)).score is None
+
+
+def test_the_rehearsal_is_public_in_full() -> None:
+    """Its score, its reason and the end of the log, made safe to show."""
+    failed = replace(LOSER, outcome=Outcome.crash, score=None, trial_reason="Bad\x1b[0m")
+    view = seen(failed, BASELINE, settings(), candidate="source", log="a" * 5000 + "\x1b")
+    assert view.rehearsal_score == 1.01
+    assert view.reason == "Bad\ufffd[0m"
+    assert len(view.log) <= LOG_LETTERS
+    assert "\x1b" not in view.log
+
+
+@pytest.mark.parametrize(
+    ("min_gain", "standard_error", "score", "unit"),
+    [
+        (0.005, 0.5, 1.234, 0.005),
+        (0.0, 0.03, 1.234, 0.1),
+        (0.0, 1e-12, 1.234, 0.01),
+        (0.0, None, 1.234, 0.1),
+        (0.0, 0.0, 0.0123, 0.001),
+        (0.0, None, 0.0, 1.0),
+        (0.0, math.nan, 50.0, 1.0),
+    ],
+)
+def test_the_step(min_gain: float, standard_error: float | None, score: float, unit: float) -> None:
+    """The margin; else the standard error, never finer than three digits; else two digits."""
+    assert step(settings(min_gain=min_gain), standard_error, score) == pytest.approx(unit)
+
+
+def test_a_history_is_compared_with_the_champion_of_its_time() -> None:
+    """What an agent was told stays the same when the champion changes later."""
+    late = replace(WINNER, number=2, score=0.5, gain=0.5)
+    unfinished = replace(LOSER, number=3, commit_id=None, outcome=None, decision=None)
+    shown = history(
+        [BASELINE, LOSER, late, unfinished],
+        settings(),
+        candidates={0: "a", 1: "b", 2: "c", 3: "d"},
+        logs={1: "log"},
+    )
+    assert [view.number for view in shown] == [0, 1, 2]
+    assert [view.score for view in shown] == [1.0, 1.01, 0.5]
+    assert (shown[1].candidate, shown[1].log, shown[2].log) == ("b", "log", "")
+
+
+def test_what_is_not_decided_is_not_shown() -> None:
+    """Asking for it is a fault of the caller."""
+    with pytest.raises(ValueError, match="not decided"):
+        told(replace(LOSER, decision=None), settings())
+
+
+def test_the_view_has_these_fields_and_no_others() -> None:
+    """Whoever adds one has to look at this file, and at what it tells."""
+    assert {field.name for field in msgspec.structs.fields(Seen)} == {
+        "number",
+        "candidate",
+        "hypothesis",
+        "outcome",
+        "decision",
+        "score",
+        "rehearsal_score",
+        "reason",
+        "log",
+        "seconds",
+    }
+    assert {field.name for field in msgspec.structs.fields(View)} == {
+        "program",
+        "metric",
+        "goal",
+        "champion",
+        "experiments",
+        "proposals",
+    }
