@@ -48,7 +48,11 @@ class RoleContainer:
         self._frozen = False
         name = f"sealed-{order.instance}-{order.role}-{order.timer_uid}-{order.trial[:12]}"
         spec = role_spec(order)
-        self.id = engine.create(spec, name)
+        try:
+            self.id = engine.create(spec, name)
+        except BaseException:
+            uids.release(order.timer_uid)
+            raise
         wrong = differences(spec, engine.inspect(self.id))
         if wrong:
             self.remove()

@@ -25,8 +25,9 @@ ATTEMPTS = 3
 
 # ---- bytes ------------------------------------------------------------------------------------
 LOG_HEAD = 16 * 1024
+"""What is kept of a candidate's log from its beginning."""
 LOG_TAIL = 48 * 1024
-"""What is kept of a candidate's log; the rest is counted."""
+"""What is kept of it from its end; the rest between is counted."""
 LOG_FLOOD = 32 * 1024 * 1024
 """A candidate that writes more ends `over_output`."""
 REASON = 2000
@@ -37,18 +38,26 @@ SCORE = 1024 * 1024 * 1024
 """Longest frame with a score in it."""
 FAULT = 4096
 """Longest text of a predictor that says why it can't answer."""
+VALUE = 1e150
+"""Largest size of one example's value, so that sums and squares of them are finite too."""
 
 # ---- containers -------------------------------------------------------------------------------
 PIDS = 512
 """Processes and threads of a container; a fork bomb ends here."""
 TMP_BYTES = 256 * 1024 * 1024
+"""Size of /tmp, a tmpfs; a write beyond it fails with ENOSPC."""
 TMP_INODES = 16384
+"""Files in /tmp, likewise."""
 CACHE_BYTES = 256 * 1024 * 1024
+"""Size of /cache, the one tmpfs where compiled code may run: torch.compile and Triton need it."""
 CACHE_INODES = 16384
-"""The one tmpfs where compiled code may run: torch.compile and Triton need it."""
+"""Files in /cache."""
 SHM_BYTES = 128 * 1024 * 1024
+"""Size of /dev/shm."""
 ARTIFACT_INODES = 4096
+"""Files in the artifact; its size is the task's `artifact_mib`."""
 OPEN_FILES = 4096
+"""File descriptors of one process; more fail with EMFILE."""
 SCORER_MEMORY_MIB = 4096
 """Memory of the scorer, or the engine's whole memory where that is less."""
 PREPARE_MEMORY_MIB = 8192

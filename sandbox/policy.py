@@ -301,7 +301,7 @@ def differences(spec: dict[str, Any], inspected: dict[str, Any]) -> list[str]:
         if name == "Runtime" and not wanted:
             continue  # the engine fills in its default
         if name == "Ulimits":
-            seen = sorted(seen or [], key=lambda limit: str(limit["Name"]))
+            seen = sorted(seen or [], key=lambda limit: str(limit.get("Name")))
         compare(f"HostConfig.{name}", wanted, seen)
     for name in ("Privileged", "CapAdd", "Binds", "Devices", "PidMode", "UTSMode", "UsernsMode",
                  "VolumesFrom", "DeviceCgroupRules", "PublishAllPorts", "PortBindings",

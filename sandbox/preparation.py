@@ -35,9 +35,7 @@ def make_data(host: Host, store: TaskStore, files: TaskFiles, image: str) -> Dat
         "environment": dict(host.config.proxies),
         "ca_bundle": bundle.read_text() if bundle else "",
     }
-    data = _run(host, Role.prepare, volumes, image, frames.Kind.PREPARE, values.encode(order))
-    store.keep_data(name, data)
-    return data
+    return _run(host, Role.prepare, volumes, image, frames.Kind.PREPARE, values.encode(order))
 
 
 def hash_data(host: Host, volumes: Volumes, image: str) -> Data:

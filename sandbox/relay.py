@@ -186,8 +186,10 @@ class Relay:
         began = container.release(ceiling, self._candidates(baseline))
         frame = container.wait_frame(began + self._budgets.load, self._wake)
         if frame is None and time.monotonic() >= began + self._budgets.load:
-            raise CandidateFailed(
-                Outcome.timeout, f"`load` took longer than load_seconds ({self._budgets.load:g} s)"
+            raise self._blame(
+                predictor,
+                Outcome.timeout,
+                f"`load` took longer than load_seconds ({self._budgets.load:g} s)",
             )
         if frame is None or frame.kind != Kind.LOADED:
             raise self._loss(predictor, "`load` failed")

@@ -89,12 +89,24 @@ class Service:
             if data is None or self._missing_volumes(name):
                 on_progress(Progress(stage=Stage.preparing, seconds=limits.PREPARE))
                 self.trials.warm.drop()
-                data = make_data(self._host, self._store, files, scorer.id)
+                data = self._make_data(files, data, scorer.id)
             stored = self._store.find(task_hash(files))
             volume = self._store.baseline_volume(task_hash(files))
             if stored is None or not self._host.engine.has_volume(volume):
                 self._train_baseline(files, settings, data, volume, on_progress)
         return self._store.keep(files, settings, data)
+
+    def _make_data(self, files: TaskFiles, before: Data | None, image: str) -> Data:
+        """Make data, or make it again where its volumes are gone: then it must be the same."""
+        data = make_data(self._host, self._store, files, image)
+        if before is not None and data.files != before.files:
+            raise DataAltered(
+                f"The data of task {files.name} was gone, and `prepare` made other data this time.",
+                f"Run `sealed task forget {task_hash(files)[:12]}` and prepare it again; "
+                "scores from before can't be compared with new ones.",
+            )
+        self._store.keep_data(data_name(files), data)
+        return data
 
     def _train_baseline(
         self, files: TaskFiles, settings: TaskSettings, data: Data, volume: str, on: OnProgress

@@ -16,6 +16,8 @@ from sealed_task import frames
 _PIECE = struct.Struct(">B3xI")
 _STDERR = 2
 _READ = 1 << 18
+_READS = 16
+"""Reads at a time: who floods a stream must not keep its reader from the clock."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,9 @@ class Stream:
 
     def receive(self) -> None:
         """Read what is there; frames go to `next_frame`, the rest to the log."""
-        while not self.closed:
+        for _ in range(_READS):
+            if self.closed:
+                return
             try:
                 data = self._socket.recv(_READ)
             except (BlockingIOError, InterruptedError):

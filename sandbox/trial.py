@@ -256,6 +256,8 @@ def _scored(payload: bytes) -> Scored:
         slices = {name: np.array(mask, dtype=np.bool_) for name, mask in plain["slices"].items()}
     except (ValueError, KeyError, TypeError) as fault:
         raise OurFault(f"the scorer's score can't be read: {fault}") from None
-    if numbers.ndim != 1 or not numbers.size or not np.isfinite(numbers).all():
-        raise CandidateFailed(Outcome.invalid, "the score has a NaN or infinite value")
+    if numbers.ndim != 1 or not numbers.size or not (np.abs(numbers) <= limits.VALUE).all():
+        raise CandidateFailed(
+            Outcome.invalid, f"the score has a value that is NaN, or over {limits.VALUE:g}"
+        )
     return Scored(numbers, block, slices)

@@ -1,0 +1,186 @@
+"""`make bench`: what sealing costs, as ratios measured in one run. Writes `bench.json`.
+
+a1  overhead of a trial with its set of containers ready: wall seconds less the trainer's own
+a2  the same back to back, with setting the containers up
+    both over one bare `docker run --rm` of the agent image, which does nothing
+b   seconds that a candidate lives over its budget: it forks and ignores every signal
+c   the relay's round trip and MB/s, over a bare attach to a container that runs `cat`
+"""
+
+import contextlib
+import itertools
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from sandbox.api import Task, TrialRequest, TrialResult
+from sandbox.config import Config
+from sandbox.host import Host
+from sandbox.service import Service
+from tests.bench.attach import bare_attach
+from tests.support.files import task_files
+
+TASKS = Path(__file__).parents[1] / "tasks"
+ROUNDS = 20
+GOALS = {
+    "a1 overhead, set ready": "at most 2",
+    "a2 overhead, back to back": "at most 4",
+    "b over budget, median s": "under 0.05",
+    "b over budget, worst s": "under 0.5",
+    "c round trip": "",
+    "c MB/s": "at least 0.5",
+}
+
+_numbers = itertools.count()
+
+
+@contextlib.contextmanager
+def sandbox() -> Iterator[tuple[Service, Host]]:
+    """A sandbox of its own, gone afterwards with all its volumes."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        host = Host.of(Config(home=home, socket=home / "s"))
+        service = Service(host)
+        try:
+            yield service, host
+        finally:
+            for task in service.tasks():
+                service.forget(task.hash)
+            service.close()
+
+
+def bare_run(image: str) -> float:
+    """Seconds of one bare `docker run`."""
+    began = time.perf_counter()
+    subprocess.run(["docker", "run", "--rm", image, "/bin/true"], check=True, capture_output=True)
+    return time.perf_counter() - began
+
+
+class Runner:
+    """Runs candidates of one task under fresh keys."""
+
+    def __init__(self, service: Service, task: Task) -> None:
+        self._service = service
+        self._task = task
+
+    def run(self, candidate: str) -> tuple[TrialResult, float]:
+        """The result, and the seconds of the whole call."""
+        began = time.perf_counter()
+        result = self._service.run(
+            TrialRequest(
+                key=f"bench-{next(_numbers)}",
+                task=self._task.hash,
+                candidate=candidate,
+            )
+        )
+        return result, time.perf_counter() - began
+
+
+def overheads(service: Service, host: Host) -> dict[str, dict[str, float]]:
+    """a1 and a2, taken in turn with the bare run."""
+    tiny = task_files(TASKS / "tiny")
+    runner = Runner(service, service.prepare(tiny))
+    image = host.config.agent_image
+    bare, ready = [], []
+    runner.run(tiny.train)
+    for _ in range(ROUNDS):
+        service.trials.warm.wait()
+        time.sleep(0.2)  # the set before this one is being removed
+        bare.append(bare_run(image))
+        result, wall = runner.run(tiny.train)
+        ready.append(wall - result.seconds)
+        service.trials.warm.wait()
+    service.trials.warm.drop()
+    began, own = time.perf_counter(), 0.0
+    for _ in range(ROUNDS):
+        result, _ = runner.run(tiny.train)
+        own += result.seconds
+    back_to_back = (time.perf_counter() - began - own) / ROUNDS
+    base = median(bare)
+    return {
+        "a1 overhead, set ready": _row(median(ready), base),
+        "a2 overhead, back to back": _row(back_to_back, base),
+    }
+
+
+STUBBORN = '''
+import os, signal, sys, time
+def train(data, artifact, seed, seconds):
+    for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_IGN)
+    print("began", time.monotonic(), file=sys.stderr, flush=True)
+    for _ in range(2):
+        if os.fork() == 0:
+            os.setsid()
+    while True:
+        print(time.monotonic(), file=sys.stderr, flush=True)
+        time.sleep(0.002)
+def load(artifact): ...
+'''
+
+
+def over_budget(service: Service) -> dict[str, dict[str, float]]:
+    """b: from the candidate's own clock, its first byte to its last sign of life."""
+    task = service.prepare(task_files(TASKS / "tiny"))
+    runner = Runner(service, task)
+    late = []
+    for number in range(ROUNDS):
+        result, _ = runner.run(STUBBORN + f"# {number}\n")
+        words = result.log.split()
+        first = float(words[words.index("began") + 1])
+        last = max(float(word) for word in words[-40:] if word[:1].isdigit() and "." in word)
+        late.append(last - first - task.settings.budget_seconds)
+    return {
+        "b over budget, median s": {"value": median(late)},
+        "b over budget, worst s": {"value": max(late)},
+    }
+
+
+def relay(service: Service, host: Host) -> dict[str, dict[str, float]]:
+    """c: the scorer's own clock, against `cat` at the end of a bare attach."""
+    files = task_files(TASKS / "relay")
+    task = service.prepare(files)
+    trip, transfer = [], []
+    bare = bare_attach(host)
+    runner = Runner(service, task)
+    for number in range(3):
+        result, _ = runner.run(files.train + f"# {number}\n")
+        values = np.frombuffer(
+            (host.config.home / "trials" / f"{result.key}.values").read_bytes(), "<f8", 2, 16
+        )
+        trip.append(float(values[0]))
+        transfer.append(float(values[1]))
+    speed = 2 * 8 * (1 << 15) / 1e6 / median(transfer)
+    return {
+        "c round trip": _row(median(trip), bare.round_trip),
+        "c MB/s": _row(speed, bare.megabytes_per_second),
+    }
+
+
+def _row(value: float, base: float) -> dict[str, float]:
+    return {"value": value, "base": base, "ratio": value / base}
+
+
+def main() -> None:
+    """Measure, print, write."""
+    with sandbox() as (service, host):
+        rows = overheads(service, host) | over_budget(service) | relay(service, host)
+    table = Table("measure", "value", "bare", "ratio", "goal")
+    for name, row in rows.items():
+        numbers = [f"{row[key]:.4g}" if key in row else "" for key in ("value", "base", "ratio")]
+        table.add_row(name, *numbers, GOALS[name])
+    Console(width=90).print(table)
+    Path("bench.json").write_text(json.dumps(rows, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
