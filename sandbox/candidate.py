@@ -18,7 +18,7 @@ def check_candidate(text: str) -> None:
         data = text.encode("utf-8")
     except UnicodeEncodeError:
         raise BadCandidate("The candidate is not UTF-8.", "Save it as UTF-8.") from None
-    if not data.strip():
+    if not text.strip():
         raise BadCandidate("The candidate is empty.", "Give a file with `train` and `load`.")
     if b"\0" in data:
         raise BadCandidate("The candidate has a NUL character.", "Save it as plain text.")

@@ -62,7 +62,7 @@ def instance_of(home: Path) -> str:
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = home / "instance"
     if not file.exists():
-        draft = home / f"instance.{os.getpid()}"
+        draft = home / f"instance.{secrets.token_hex(4)}"
         draft.write_text(secrets.token_hex(6))
         try:
             os.link(draft, file)

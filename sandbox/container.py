@@ -111,6 +111,19 @@ class RoleContainer:
                 if wake:
                     wake()
 
+    def wait_log(self, deadline: float) -> str:
+        """The log, once there is a whole line more of it than now, or at the deadline."""
+        known = self.log.total
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.stream, selectors.EVENT_READ)
+            while not self.stream.closed and time.monotonic() < deadline:
+                if self.log.total > known and self.log.text().endswith("\n"):
+                    break
+                selector.select(0.25)
+                self.stream.flush()
+                self.stream.receive()
+        return self.log.text()
+
     def release(self, seconds: float, candidate: bytes) -> float:
         """Arm the timer, then hand over the candidate. Returns the monotonic time of release."""
         released = self.arm(seconds)

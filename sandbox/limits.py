@@ -14,6 +14,8 @@ SCORER_LIFE = 3600 * 6
 """The scorer's process is killed after this, whatever became of the sandbox."""
 SCORER_OWN = 600
 """What `score` may spend on its own arithmetic, the answers' time not counted; then `error`."""
+HOLDER = 10
+"""A holder that has not looked through the artifact by then is our `error`."""
 DEATH = 15
 """A killed container that is not confirmed dead by then puts its slot into quarantine."""
 ENGINE_CALL = 30

@@ -146,7 +146,7 @@ def role_spec(order: Order) -> dict[str, Any]:
             "NetworkMode": "bridge" if networked else "none",
             "Init": True,
             "CapDrop": ["ALL"],
-            "SecurityOpt": ["no-new-privileges", f"seccomp={profile_json()}"],
+            "SecurityOpt": ["no-new-privileges", f"seccomp={profile_json(networked=networked)}"],
             "ReadonlyRootfs": True,
             "Tmpfs": tmpfs,
             "Mounts": _mounts(order),
@@ -204,6 +204,13 @@ def artifact_options(mib: int, program_uid: int) -> dict[str, str]:
     return {"type": "tmpfs", "device": "tmpfs", "o": options}
 
 
+_COUNT_SPARSE = (
+    r"""/usr/bin/find /artifact -xdev -type f -printf '%b %s\n' | """
+    r"""/usr/bin/awk '$1 * 512 < $2 { n++ } END { print "sparse", n + 0 > "/dev/stderr" }'"""
+)
+"""Counts files with holes by their sizes alone; nothing of the artifact is opened."""
+
+
 def _command(role: Role) -> list[str]:
     if role in AGENT_ROLES:
         timer = f'read -r -t {limits.UNARMED} seconds && exec /bin/sleep "$seconds"'
@@ -211,7 +218,7 @@ def _command(role: Role) -> list[str]:
     seconds = limits.PREPARE if role in (Role.prepare, Role.verify) else limits.SCORER_LIFE
     life = ["/usr/bin/timeout", "--signal=KILL", str(seconds)]
     if role is Role.holder:
-        return [*life, "/bin/cat"]
+        return [*life, "/bin/bash", "-c", f"while read -r _; do {_COUNT_SPARSE}; done"]
     runner = "scorer.py" if role is Role.scorer else "prepare.py"
     return [*life, PYTHON, "-I", "-B", f"{RUNNERS}/{runner}"]
 

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 from sandbox import limits
 from sandbox.api import Outcome
@@ -124,10 +125,12 @@ class Relay:
                 events |= selectors.EVENT_WRITE
             if self._selector.get_key(stream).events != events:
                 self._selector.modify(stream, events)
-        self._selector.select(self._patience())
-        for stream in self._streams():
-            stream.flush()
-            stream.receive()
+        for key, events in self._selector.select(self._patience()):
+            stream = cast(Stream, key.fileobj)
+            if events & selectors.EVENT_WRITE:
+                stream.flush()
+            if events & selectors.EVENT_READ:
+                stream.receive()
         for predictor in list(self._predictors.values()):
             self._answers(predictor)
         self._wake()

@@ -8,7 +8,9 @@ unshare, setns, mount, pivot_root, chroot, open_by_handle_at (getting out); fano
 fadvise, readahead, mincore, cachestat, preadv2 (page cache as a channel between containers);
 SysV IPC and POSIX queues (a store again); quota, swap, module, reboot and clock setters; and the
 whole 32-bit ABI. `clone` with a namespace flag is refused, `clone3` answers ENOSYS so that libc
-falls back to `clone`. Sockets only of AF_UNIX, AF_INET, AF_INET6: not AF_ALG, AF_VSOCK, AF_NETLINK.
+falls back to `clone`. Sockets only of AF_UNIX, whose buffers count
+as the container's memory; those of AF_INET on loopback do not everywhere, and would be memory
+without a limit. The prepare role, which has a network, gets AF_INET and AF_INET6 as well.
 
 Numbers of flags and the table of names: Linux 6.x `include/uapi/linux/sched.h`, `socket.h`.
 """
@@ -61,7 +63,8 @@ _OTHER = "getrandom ioctl"
 _NAMESPACES = 0x7E020000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET."""
 _ENOSYS = 38
-_FAMILIES = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10}
+_LOCAL_FAMILIES = {"AF_UNIX": 1}
+_NETWORK_FAMILIES = _LOCAL_FAMILIES | {"AF_INET": 2, "AF_INET6": 10}
 
 
 def allowed() -> list[str]:
@@ -70,8 +73,9 @@ def allowed() -> list[str]:
     return sorted({name for group in groups for name in group.split()})
 
 
-def profile() -> dict[str, Any]:
-    """The profile in the engine's format."""
+def profile(*, networked: bool = False) -> dict[str, Any]:
+    """The profile in the engine's format; `networked` for the prepare role alone."""
+    families = _NETWORK_FAMILIES if networked else _LOCAL_FAMILIES
     rules: list[dict[str, Any]] = [
         {"names": allowed(), "action": "SCMP_ACT_ALLOW"},
         {
@@ -95,7 +99,7 @@ def profile() -> dict[str, Any]:
                 "action": "SCMP_ACT_ALLOW",
                 "args": [{"index": 0, "value": family, "op": "SCMP_CMP_EQ"}],
             }
-            for family in _FAMILIES.values()
+            for family in families.values()
         ),
     ]
     return {
@@ -105,6 +109,6 @@ def profile() -> dict[str, Any]:
     }
 
 
-def profile_json() -> str:
+def profile_json(*, networked: bool = False) -> str:
     """The profile as the engine takes it in a security option."""
-    return json.dumps(profile(), separators=(",", ":"), sort_keys=True)
+    return json.dumps(profile(networked=networked), separators=(",", ":"), sort_keys=True)

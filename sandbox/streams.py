@@ -139,6 +139,7 @@ class Stream:
             self._ready.extend(self.reader.feed(part))
         except frames.BrokenFrame as fault:
             self.broken = str(fault)
+            self.log.total += len(part)
             self.reader = FrameReader(0)
 
     # ---- out -------------------------------------------------------------------------------

@@ -38,10 +38,10 @@ from sandbox import limits
 from sandbox.api import OnProgress, Outcome, Progress, Stage
 from sandbox.engine import Engine
 from sandbox.errors import Cancelled
-from sandbox.log_reader import clean, last_line
+from sandbox.log_reader import last_line, one_line
 from sandbox.relay import Budgets, CandidateFailed, Relay, ScorerFailed
 from sandbox.sets import ContainerSet
-from sealed_task import values
+from sealed_task import frames, values
 from sealed_task.frames import Kind
 
 log = structlog.get_logger(__name__)
@@ -115,7 +115,7 @@ def run_trial(
     except CandidateFailed as failure:
         if not engine.alive() or not containers.holder.alive():
             raise OurFault(f"the engine failed during the trial: {failure.reason}") from None
-        report.outcome, report.reason = failure.outcome, clean(failure.reason)
+        report.outcome, report.reason = failure.outcome, one_line(failure.reason)
     return report
 
 
@@ -138,28 +138,34 @@ class _Trial:
         released = trainer.release(budget, self.candidate.frame(budget))
         deadline = released + budget
         try:
-            finished = self._watch(deadline)
+            status = self._watch(deadline)
             ended = time.monotonic()
-            reached = ended >= deadline - limits.TIMER_GRACE
-            code = None if finished or reached else trainer.settled_exit_code()
             self._remember_memory()
         finally:
             trainer.kill()
+        reached = status is None and ended >= deadline - limits.TIMER_GRACE
         self.report.seconds = min(ended, deadline) - released
         self.report.log = trainer.log.text()
         self.report.log_bytes = trainer.log.total
         if trainer.log.total > limits.LOG_FLOOD:
             raise CandidateFailed(Outcome.over_output, "the log is a flood")
-        if not finished and trainer.ran_out_of_memory(began):
+        if status != 0 and trainer.ran_out_of_memory(began):
             memory = self.containers.plan.settings.memory_mib
             raise CandidateFailed(Outcome.over_memory, f"`train` needed over {memory} MiB")
-        if not finished and not reached and code != 0:
+        if status != 0 and not reached:
             detail = last_line(self.report.log)
-            raise CandidateFailed(Outcome.crash, detail or f"`train` ended with status {code}")
+            ending = "its container died" if status is None else f"it ended with status {status}"
+            raise CandidateFailed(Outcome.crash, detail or f"`train` said nothing; {ending}")
+        self._check_artifact()
         return reached
 
-    def _watch(self, deadline: float) -> bool:
-        """Wait for DONE, the end of the stream, a flood, or the deadline; True for DONE."""
+    def _watch(self, deadline: float) -> int | None:
+        """Wait for the trainer's end: its exit status, 0 for DONE.
+
+        None at the deadline, after a flood, or when the container died. The clock runs on as long
+        as the program does, whatever it closes or prints: other frames and broken ones mean
+        nothing, and the end of its streams is not its own end.
+        """
         trainer = self.containers.trainer
         sampled = time.monotonic()
 
@@ -170,15 +176,30 @@ class _Trial:
                 sampled = time.monotonic()
                 self._remember_memory()
 
-        frame = trainer.wait_frame(deadline, wake)
-        while frame is None and trainer.stream.broken and time.monotonic() < deadline:
-            # It printed into the protocol: nobody listens, and the clock is all that counts.
-            trainer.stream.broken = ""
-            trainer.stream.reader.most = 0
-            if trainer.stream.closed or trainer.log.total > limits.LOG_FLOOD:
-                return False
+        while time.monotonic() < deadline and trainer.log.total <= limits.LOG_FLOOD:
             frame = trainer.wait_frame(deadline, wake)
-        return frame is not None and frame.kind == Kind.DONE
+            if frame is not None:
+                if frame.kind == Kind.DONE:
+                    return 0
+                trainer.log.total += frames.HEADER.size
+            elif trainer.stream.broken:
+                trainer.stream.broken = ""
+            elif trainer.stream.closed:
+                status = trainer.exit_code()
+                if status is not None or not trainer.alive():
+                    return status
+                wake()
+                time.sleep(0.02)
+        return None
+
+    def _check_artifact(self) -> None:
+        """Refuse holes: a predictor could fill them by reading, and the next one would see."""
+        sparse = self.containers.sparse_files()
+        if sparse:
+            raise CandidateFailed(
+                Outcome.invalid,
+                f"{sparse} files of the artifact have holes; write them in full",
+            )
 
     def _remember_memory(self) -> None:
         seen = self.containers.trainer.memory_seen()

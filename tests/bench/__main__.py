@@ -4,7 +4,10 @@ a1  overhead of a trial with its set of containers ready: wall seconds less the 
 a2  the same back to back, with setting the containers up
     both over one bare `docker run --rm` of the agent image, which does nothing
 b   seconds that a candidate lives over its budget: it forks and ignores every signal
-c   the relay's round trip and MB/s, over a bare attach to a container that runs `cat`
+c   the relay, over a bare attach to a container that runs `cat`: seconds of a small question and
+    its answer, over those of an echo; and MB/s of questions and answers, over MB/s echoed. A byte
+    counts once: relayed from one container to another, or sent to one and back, it passes the
+    engine twice
 """
 
 import contextlib
