@@ -16,7 +16,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "memory_mib": (64, 4 * 1024 * 1024),
     "cpus": (0.1, 1024),
     "artifact_mib": (1, 65_536),
-    "min_gain": (0, 1e300),
+    "min_gain": (0, 1e9),
 }
 """Lowest and highest value of each number, in the setting's own unit."""
 

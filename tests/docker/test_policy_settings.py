@@ -154,6 +154,7 @@ def test_the_doctor_passes(host: Host) -> None:
     assert [check for check in checks if check.verdict is not Verdict.passed] == []
 
 
+@pytest.mark.claim("every-setting-matters")
 @pytest.mark.parametrize(
     ("setting", "change", "check"), FLIPS, ids=[f"{f[0]}-{f[2]}-{n}" for n, f in enumerate(FLIPS)]
 )
@@ -169,6 +170,7 @@ def test_without_the_setting_its_check_fails(
     assert _finding(host, check), f"{check} does not notice that {setting} is gone"
 
 
+@pytest.mark.claim("fails-closed")
 def test_a_tag_is_refused(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """A container is never started from a tag, which can move between lint and start."""
     weaken(monkeypatch, _set("Image", host.config.agent_image))
@@ -176,6 +178,7 @@ def test_a_tag_is_refused(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
         doctor.facts(host)
 
 
+@pytest.mark.claim("fails-closed")
 def test_a_foreign_mount_is_refused(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mount that the spec does not name, such as an image's own volume, is found before start."""
     order = probe_order(host, host.engine.image(host.config.agent_image).id)

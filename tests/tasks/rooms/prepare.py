@@ -42,7 +42,7 @@ def score(data: Path, predictors: Predictors) -> Score:
             steps = [first.ask(question, expect) for question in questions]
         free = first.ask({"ask": "free"}, Array("f8", (4,)))
     with predictors.open() as second:
-        guess = second.ask({"ask": "recall"}, expect)
+        guess = second.ask({"ask": "recall"}, Array("f8", (), 0, NUMBERS))
     with np.errstate(over="ignore"):
         unforeseen = (np.array(steps) - walk[1:]) ** 2
         values = np.concatenate(([UNTOLD * (guess != number)], unforeseen, free**2))
