@@ -97,9 +97,12 @@ class SandboxClient:
         """See `api.Sandbox`."""
         return self._call(wire.REAP, None, Reaped)
 
-    def hold_lease(self) -> None:
-        """Keep the sandbox alive until this client is closed or its process dies."""
-        held = threading.Event()
+    def hold_lease(self) -> bool:
+        """Keep the sandbox alive until this client is closed or its process dies.
+
+        False if it gives no lease: its last client has left, and it is ending.
+        """
+        held, answered = threading.Event(), threading.Event()
 
         def hold() -> None:
             with (
@@ -107,10 +110,14 @@ class SandboxClient:
                 self._http.stream("POST", wire.LEASE) as response,
             ):
                 for _ in response.iter_raw():
-                    held.set()
+                    if response.status_code == 200:
+                        held.set()
+                    answered.set()
+            answered.set()
 
         threading.Thread(target=hold, name="lease", daemon=True).start()
-        held.wait(10)
+        answered.wait(10)
+        return held.is_set()
 
     def _call(self, path: str, body: object, answer: type[T]) -> T:
         try:
@@ -164,12 +171,22 @@ def connect() -> Iterator[SandboxClient]:
     try:
         with (config.home / "start.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not _listens(client):
-                _start(config, client)
-            client.hold_lease()
+            _lease(config, client)
         yield client
     finally:
         client.close()
+
+
+def _lease(config: Config, client: SandboxClient) -> None:
+    """Hold a lease of the sandbox that listens, or of one started now."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if not _listens(client):
+            _start(config, client)
+        if client.hold_lease():
+            return
+        time.sleep(0.1)  # it is ending: the next one can start when it has gone
+    raise Internal("The sandbox gives no lease.", f"Its log is {config.home / 'sandbox.log'}.")
 
 
 def _listens(client: SandboxClient) -> bool:

@@ -205,10 +205,11 @@ def artifact_options(mib: int, program_uid: int) -> dict[str, str]:
 
 
 _COUNT_SPARSE = (
-    r"""/usr/bin/find /artifact -xdev -type f -printf '%b %s\n' | """
-    r"""/usr/bin/awk '$1 * 512 < $2 { n++ } END { print "sparse", n + 0 > "/dev/stderr" }'"""
+    r"""/usr/bin/find /artifact -xdev \( -type d -o -type f \) -printf '%y %b %s\n' 2>&1 | """
+    r"""/usr/bin/awk '$1 == "d" && NF == 3 { next } NF != 3 || $2 * 512 < $3 { n++ } """
+    r"""END { print "refused", n + 0 > "/dev/stderr" }'"""
 )
-"""Counts files with holes by their sizes alone; nothing of the artifact is opened."""
+"""Counts files with holes, and folders that can't be listed, without opening a file."""
 
 
 def _command(role: Role) -> list[str]:

@@ -8,9 +8,11 @@ unshare, setns, mount, pivot_root, chroot, open_by_handle_at (getting out); fano
 fadvise, readahead, mincore, cachestat, preadv2 (page cache as a channel between containers);
 SysV IPC and POSIX queues (a store again); quota, swap, module, reboot and clock setters; and the
 whole 32-bit ABI. `clone` with a namespace flag is refused, `clone3` answers ENOSYS so that libc
-falls back to `clone`. Sockets only of AF_UNIX, whose buffers count
-as the container's memory; those of AF_INET on loopback do not everywhere, and would be memory
-without a limit. The prepare role, which has a network, gets AF_INET and AF_INET6 as well.
+falls back to `clone`; `fallocate` answers EOPNOTSUPP, so that libc
+writes instead: space that is allocated and unwritten could be changed by reading it. `madvise` may
+not collapse pages, which does the same. Sockets only of AF_UNIX, whose buffers count as the
+container's memory; those of AF_INET on loopback do not everywhere, and would be memory without a
+limit. The prepare role, which has a network, gets AF_INET and AF_INET6 as well.
 
 Numbers of flags and the table of names: Linux 6.x `include/uapi/linux/sched.h`, `socket.h`.
 """
@@ -20,7 +22,7 @@ from typing import Any
 
 _FILES = """
 access chdir chmod chown close close_range copy_file_range creat dup dup2 dup3 faccessat faccessat2
-fallocate fchdir fchmod fchmodat fchmodat2 fchown fchownat fcntl fdatasync fgetxattr flistxattr
+fchdir fchmod fchmodat fchmodat2 fchown fchownat fcntl fdatasync fgetxattr flistxattr
 flock fstat fstatfs fsync ftruncate futimesat getcwd getdents getdents64 getxattr lchown lgetxattr
 link linkat listxattr llistxattr lseek lstat memfd_create mkdir mkdirat mknod mknodat newfstatat
 open openat openat2 pipe pipe2 pread64 preadv pwrite64 pwritev pwritev2 read readlink readlinkat
@@ -29,7 +31,7 @@ sync_file_range syncfs tee truncate umask unlink unlinkat utime utimensat utimes
 writev
 """
 _MEMORY = """
-brk get_mempolicy madvise membarrier mlock mlock2 mlockall mmap mprotect mremap msync munlock
+brk get_mempolicy membarrier mlock mlock2 mlockall mmap mprotect mremap msync munlock
 munlockall munmap pkey_alloc pkey_free pkey_mprotect set_mempolicy mbind
 """
 _PROCESSES = """
@@ -62,7 +64,8 @@ _OTHER = "getrandom ioctl"
 
 _NAMESPACES = 0x7E020000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET."""
-_ENOSYS = 38
+_ENOSYS, _EOPNOTSUPP = 38, 95
+_MADV_COLLAPSE = 25
 _LOCAL_FAMILIES = {"AF_UNIX": 1}
 _NETWORK_FAMILIES = _LOCAL_FAMILIES | {"AF_INET": 2, "AF_INET6": 10}
 
@@ -84,6 +87,12 @@ def profile(*, networked: bool = False) -> dict[str, Any]:
             "args": [{"index": 0, "value": _NAMESPACES, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"}],
         },
         {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": _ENOSYS},
+        {"names": ["fallocate"], "action": "SCMP_ACT_ERRNO", "errnoRet": _EOPNOTSUPP},
+        {
+            "names": ["madvise"],
+            "action": "SCMP_ACT_ALLOW",
+            "args": [{"index": 2, "value": _MADV_COLLAPSE, "op": "SCMP_CMP_NE"}],
+        },
         # 0 and 8: PER_LINUX and PER_LINUX32; 0xffffffff asks what is set.
         *(
             {

@@ -29,7 +29,7 @@ from sandbox.api import (
     TaskFiles,
     TrialRequest,
 )
-from sandbox.errors import BadRequest, Internal, SandboxError
+from sandbox.errors import BadRequest, EngineUnavailable, Internal, SandboxError
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +47,7 @@ class Api:
         self._sandbox = sandbox
         self._until_idle = until_idle
         self._leases = 0
+        self._ending = False
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -72,6 +73,10 @@ class Api:
         return Starlette(routes=routes)
 
     async def _lease(self, _: Request) -> Response:
+        if self._ending:
+            fault = EngineUnavailable("The sandbox is ending.", "Start it again.")
+            return _answer(_failed(fault), 503)
+
         async def hold() -> AsyncIterator[bytes]:
             self._leases += 1
             try:
@@ -88,6 +93,7 @@ class Api:
     def end_if_idle(self) -> None:
         """End an on-demand sandbox that no client holds."""
         if not self._leases and self._until_idle:
+            self._ending = True
             self._until_idle()
 
 

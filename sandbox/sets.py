@@ -149,14 +149,14 @@ class ContainerSet:
         kept = bool(self.plan.keep_artifact) and role is Role.trainer
         return replace(volumes, artifact=self.artifact, artifact_kept=kept)
 
-    def sparse_files(self) -> int:
-        """How many files of the artifact have holes, as the holder counts them.
+    def unfit_entries(self) -> int:
+        """How many files have holes, or folders can't be listed, as the holder counts them.
 
         Raises `StartFailed` if the holder does not answer.
         """
         self.holder.stream.send_raw(b"\n")
         words = self.holder.wait_log(time.monotonic() + limits.HOLDER).split()
-        if len(words) < 2 or words[-2] != "sparse":
+        if len(words) < 2 or words[-2] != "refused":
             raise StartFailed("the holder does not answer")
         return int(words[-1])
 

@@ -194,11 +194,12 @@ class _Trial:
 
     def _check_artifact(self) -> None:
         """Refuse holes: a predictor could fill them by reading, and the next one would see."""
-        sparse = self.containers.sparse_files()
-        if sparse:
+        unfit = self.containers.unfit_entries()
+        if unfit:
             raise CandidateFailed(
                 Outcome.invalid,
-                f"{sparse} files of the artifact have holes; write them in full",
+                f"the artifact has {unfit} files with holes, or folders that can't be listed; "
+                "write files in full, and leave folders as they are made",
             )
 
     def _remember_memory(self) -> None:

@@ -115,7 +115,7 @@ def overheads(service: Service, host: Host) -> dict[str, dict[str, float]]:
     }
 
 
-STUBBORN = '''
+STUBBORN = """
 import os, signal, sys, time
 def train(data, artifact, seed, seconds):
     for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
@@ -128,7 +128,7 @@ def train(data, artifact, seed, seconds):
         print(time.monotonic(), file=sys.stderr, flush=True)
         time.sleep(0.002)
 def load(artifact): ...
-'''
+"""
 
 
 def over_budget(service: Service) -> dict[str, dict[str, float]]:

@@ -14,22 +14,28 @@ from pathlib import Path
 
 import pytest
 
+from sandbox import server
 from sandbox.api import Outcome, Stage, Task, TrialRequest
 from sandbox.client import SandboxClient, connect
 from sandbox.config import Config, instance_of
 from sandbox.container import RoleContainer
 from sandbox.engine import Engine
 from sandbox.errors import EngineUnavailable, RuntimeMissing, SandboxError, UnknownTrial
+from sandbox.fake import FakeSandbox
 from sandbox.host import Host
 from sandbox.policy import LABEL
 from sandbox.probe import probe_order
+from sandbox.server import Api
 from tests.conftest import TINY
 from tests.support.files import task_files
+from tests.support.serving import served
 
 pytestmark = [
     pytest.mark.docker,
     # The client leaves the sandbox that it started to end by itself.
     pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
+    # httpcore forgets a socket whose connect was refused; its last reference closes it at once.
+    pytest.mark.filterwarnings("ignore:unclosed <socket.* family=1,:ResourceWarning"),
 ]
 
 PROGRAM = (TINY / "program.md").read_text().replace("budget_seconds: 1", "budget_seconds: 60")
@@ -171,6 +177,24 @@ def test_a_sandbox_ends_at_sigterm(home: Home) -> None:
         process.wait()
     assert not (home.path / "sandbox.sock").exists()
     assert home.left() == (0, 0)
+
+
+def test_a_sandbox_that_ends_gives_no_lease(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that comes when the last one has just left hears so, and starts another sandbox."""
+    monkeypatch.setattr(server, "IDLE_SECONDS", 0.1)
+    ending = threading.Event()
+    with served(Api(FakeSandbox(), ending.set), tmp_path / "s") as path:
+        first, second, late = (SandboxClient(path) for _ in range(3))
+        assert first.hold_lease()
+        assert second.hold_lease()
+        first.close()
+        assert not ending.wait(1.5)
+        second.close()
+        assert ending.wait(10)
+        assert not late.hold_lease()
+        late.close()
 
 
 # ---- ends in the middle of a trial ------------------------------------------------------------

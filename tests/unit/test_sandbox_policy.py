@@ -104,7 +104,11 @@ def test_the_artifact_is_what_its_golden_file_says() -> None:
 def test_no_golden_file_is_left_over() -> None:
     """Each file below `golden/` is compared with something."""
     files = {path.name for path in GOLDEN.iterdir()}
-    assert files == {f"{name}.json" for name in ORDERS} | {"seccomp.json", "seccomp-networked.json", "artifact.json"}
+    assert files == {f"{name}.json" for name in ORDERS} | {
+        "seccomp.json",
+        "seccomp-networked.json",
+        "artifact.json",
+    }
 
 
 # ---- what holds for all roles -----------------------------------------------------------------

@@ -1,0 +1,24 @@
+"""Attack: a flood of output without a line end, with NUL and broken UTF-8 (bounded at 40 MB).
+
+Expected: over_output; what is kept of it is small, clean text.
+Defence: `limits.LOG_FLOOD`: the reader keeps head and tail, counts the rest, and ends the run.
+Control: with a higher bound the flood is read to its end.
+"""
+
+import os
+
+import numpy as np
+
+BYTES = 40_000_000
+
+
+def train(data, artifact, seed, seconds):
+    piece = (b"x" * 500 + b"\0\xff\xfe\xc3") * 80
+    written = 0
+    while written < BYTES:
+        written += os.write(2, piece)
+    os._exit(0)
+
+
+def load(artifact):
+    return lambda x: np.zeros(len(x))

@@ -1,0 +1,139 @@
+"""Time: the budget is the container's life, and `load` and answers have budgets of their own."""
+
+import pytest
+
+from sandbox.api import Outcome, Task
+from sandbox.relay import Budgets, Relay
+from sandbox.trial import _Trial
+from tests.support.attacks import (
+    Deadline,
+    attack,
+    late_kill,
+    late_timer,
+    lines,
+    number,
+    one_uid,
+)
+from tests.support.candidates import Bench
+from tests.support.naive_loop import NaiveLoop
+
+pytestmark = [pytest.mark.docker, pytest.mark.attack]
+
+PROMPT = 0.5
+"""Seconds after the deadline in which everything is dead."""
+
+
+# ---- the budget --------------------------------------------------------------------------------
+
+
+@pytest.mark.claim("timer-holds")
+@pytest.mark.parametrize(
+    ("timer", "kill"),
+    [(True, True), (True, False), (False, True)],
+    ids=["both", "timer-alone", "sandbox-alone"],
+)
+def test_no_process_outlives_the_budget(
+    bench: Bench, deadline: Deadline, timer: bool, kill: bool
+) -> None:
+    """Daemons that ignore every signal end with the budget, by timer or sandbox alone too."""
+    if not timer:
+        bench.weaken(late_timer)
+    if not kill:
+        late_kill(bench.patch)
+    result = bench.run(attack("daemon"))
+    assert result.outcome is Outcome.timeout
+    assert deadline.overtime(result) < PROMPT
+
+
+def test_control_without_timer_and_kill_daemons_live_on(bench: Bench, deadline: Deadline) -> None:
+    """With both of them late, the same processes live on after the deadline."""
+    bench.weaken(late_timer)
+    late_kill(bench.patch)
+    assert deadline.overtime(bench.run(attack("daemon"))) > 2 * PROMPT
+
+
+@pytest.mark.claim("timer-holds")
+def test_the_timer_cannot_be_touched(bench: Bench, deadline: Deadline) -> None:
+    """Agent code can't stop, trace, slow down or feed a process that is not its own."""
+    late_kill(bench.patch)
+    result = bench.run(attack("stop_timer"))
+    assert number(result, "others") >= 2
+    assert lines(result, "touched") == []
+    assert deadline.overtime(result) < PROMPT
+
+
+def test_control_with_one_uid_the_timer_is_stopped(bench: Bench, deadline: Deadline) -> None:
+    """With the timer under the uid of agent code, it is stopped, and a hung sandbox is too late."""
+    bench.weaken(one_uid)
+    late_kill(bench.patch)
+    result = bench.run(attack("stop_timer"))
+    assert any(line.endswith(" stop") for line in lines(result, "touched"))
+    assert deadline.overtime(result) > 2 * PROMPT
+
+
+@pytest.mark.claim("timer-holds")
+def test_stopped_clocks_stop_nothing(bench: Bench, deadline: Deadline) -> None:
+    """The clocks of the candidate's process do not matter."""
+    assert deadline.overtime(bench.run(attack("frozen_clocks"))) < PROMPT
+
+
+def test_control_the_naive_loop_asks_the_stopped_clock(naive: NaiveLoop) -> None:
+    """There, the clock that the budget is measured with is the candidate's to stop."""
+    seen = naive.run(attack("frozen_clocks"), budget=1.0)
+    assert seen.score is not None
+    assert seen.seconds > 2.5
+
+
+@pytest.mark.claim("seconds-are-counted")
+@pytest.mark.parametrize("how", ["frame", "close"])
+def test_seconds_of_training_are_counted(bench: Bench, how: str) -> None:
+    """Strange frames and closed streams stop no clock: the seconds are those of the trainer."""
+    result = bench.run(attack("hidden_seconds", HOW=how))
+    assert result.outcome is Outcome.scored
+    assert result.seconds >= 0.8
+
+
+def test_control_a_clock_that_a_frame_stops_counts_too_few(bench: Bench) -> None:
+    """With a clock that the first frame stops, seconds of training are hidden."""
+
+    def first_frame(self: _Trial, deadline: float) -> int:
+        self.containers.trainer.wait_frame(deadline)
+        return 0
+
+    bench.patch.setattr(_Trial, "_watch", first_frame)
+    late_kill(bench.patch, 0.9)
+    result = bench.run(attack("hidden_seconds", HOW="frame"))
+    assert number(result, "worked") == 1
+    assert result.seconds < 0.4
+
+
+# ---- after the budget --------------------------------------------------------------------------
+
+
+@pytest.mark.claim("load-is-no-second-budget")
+def test_load_is_no_second_training(bench: Bench, rooms: Task) -> None:
+    """Training on inside `load` runs into a deadline of its own."""
+    result = bench.run(attack("train_in_load"), rooms)
+    assert (result.outcome, result.score) == (Outcome.timeout, None)
+    assert "load" in result.reason
+
+
+def test_control_a_longer_load_is_a_second_training(bench: Bench, rooms: Task) -> None:
+    """With a longer deadline the second training is scored."""
+    longer = lambda load, scoring: Budgets(load + 5, scoring)  # noqa: E731
+    bench.patch.setattr("sandbox.trial.Budgets", longer)
+    assert bench.run(attack("train_in_load"), rooms).outcome is Outcome.scored
+
+
+@pytest.mark.claim("load-is-no-second-budget")
+def test_a_trickle_of_bytes_is_not_waited_for(bench: Bench, rooms: Task) -> None:
+    """Answers have one budget in all, whatever trickles in."""
+    result = bench.run(attack("slow_answer"), rooms)
+    assert (result.outcome, result.score) == (Outcome.timeout, None)
+    assert "answers" in result.reason
+
+
+def test_control_without_the_budget_the_trickle_is_scored(bench: Bench, rooms: Task) -> None:
+    """Without that budget the trickle is waited for."""
+    bench.patch.setattr(Relay, "_patience", lambda _: 0.05)
+    assert bench.run(attack("slow_answer"), rooms).outcome is Outcome.scored
