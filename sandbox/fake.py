@@ -10,7 +10,6 @@ What a candidate's trial comes to is read from its comments, and otherwise from 
 share, so that comparisons have a standard error; `wait` really waits, and can be cancelled.
 """
 
-import hashlib
 import math
 import random
 import re
@@ -51,10 +50,11 @@ from sandbox.errors import (
     UnknownTask,
     UnknownTrial,
 )
+from sandbox.results import check_key
 from sandbox.settings import parse_program
+from sandbox.store import task_hash
 
 _DIRECTIVE = re.compile(r"^\s*# fake: (.*)$", re.MULTILINE)
-_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _EXAMPLES = 64
 _IN_PUBLIC = {Outcome.crash, Outcome.timeout, Outcome.over_memory, Outcome.over_output}
 """Outcomes that the fake ends training with; the others come later."""
@@ -128,10 +128,7 @@ class FakeSandbox:
         for name in ("prepare", "score"):
             if f"def {name}(" not in files.prepare:
                 raise BadTask(f"prepare.py has no function `{name}`.", "Write it.")
-        digest = hashlib.sha256()
-        for text in (files.program, files.train, files.prepare):
-            digest.update(len(text.encode()).to_bytes(8, "big") + text.encode())
-        name = digest.hexdigest()
+        name = task_hash(files)
         if name not in self._state.tasks:
             on_progress(Progress(stage=Stage.preparing))
             outcome = Outcome(_directives(files.train).get("outcome", Outcome.scored))
@@ -177,7 +174,7 @@ class FakeSandbox:
 
     def run(self, request: TrialRequest, on_progress: OnProgress = no_progress) -> TrialResult:
         """See `api.Sandbox`."""
-        _check_key(request.key)
+        check_key(request.key)
         check_candidate(request.candidate)
         done = threading.Event()
         while True:
@@ -253,14 +250,14 @@ class FakeSandbox:
         return self._trial(key).result
 
     def _trial(self, key: str) -> _Trial:
-        _check_key(key)
+        check_key(key)
         if key not in self._state.trials:
             raise UnknownTrial(f"No finished trial has the key {key}.", "Run it first.")
         return self._state.trials[key]
 
     def cancel(self, key: str) -> None:
         """See `api.Sandbox`."""
-        _check_key(key)
+        check_key(key)
         with self._lock:
             if key in self._running:
                 self._running[key].set()
@@ -304,11 +301,6 @@ class FakeSandbox:
         with tempfile.NamedTemporaryFile(dir=self._file.parent, delete=False) as draft:
             draft.write(msgspec.json.encode(self._state))
         Path(draft.name).replace(self._file)
-
-
-def _check_key(key: str) -> None:
-    if not _KEY.fullmatch(key):
-        raise BadRequest(f"{key[:80]!r} is no trial key.", "Use letters, digits, '.', '_', '-'.")
 
 
 def _directives(candidate: str) -> dict[str, str]:

@@ -1,0 +1,47 @@
+"""The command line in a folder of its own, with a fake sandbox behind it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from controller.cli import app
+from sandbox.fake import FakeSandbox
+from tests.unit.command import Sealed
+from tests.unit.toy import PREPARE, PROGRAM, TRAIN, fake
+
+
+@pytest.fixture
+def fake_sandbox(monkeypatch: pytest.MonkeyPatch) -> FakeSandbox:
+    """What every verb talks to."""
+    found = fake()
+
+    @contextmanager
+    def connect() -> Iterator[FakeSandbox]:
+        yield found
+
+    monkeypatch.setattr("sandbox.client.connect", connect)
+    return found
+
+
+@pytest.fixture
+def sealed(fake_sandbox: FakeSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sealed:
+    """Runs a command in a folder that has the task `tasks/toy`."""
+    task = tmp_path / "tasks" / "toy"
+    task.mkdir(parents=True)
+    for name, text in (("program.md", PROGRAM), ("train.py", TRAIN), ("prepare.py", PREPARE)):
+        (task / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEALED_RUNS", str(tmp_path / "runs"))
+    monkeypatch.delenv("SEALED_DEBUG", raising=False)
+
+    def run(*arguments: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == code, result.output
+        assert "Traceback" not in result.output
+        assert "\r" not in result.output
+        return result
+
+    return run
