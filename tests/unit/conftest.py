@@ -1,6 +1,6 @@
-"""The command line in a folder of its own, with a fake sandbox behind it."""
+"""The command line in a folder of its own, with a fake sandbox behind it; rooms for the relay."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,7 +9,10 @@ from typer.testing import CliRunner, Result
 
 from controller.cli import app
 from sandbox.fake import FakeSandbox
+from sealed_task import Predictors
+from tests.support.played import Program, scoring
 from tests.unit.command import Sealed
+from tests.unit.relay_room import Make, Room, ask_one
 from tests.unit.toy import PREPARE, PROGRAM, TRAIN, fake
 
 
@@ -45,3 +48,17 @@ def sealed(fake_sandbox: FakeSandbox, tmp_path: Path, monkeypatch: pytest.Monkey
         return result
 
     return run
+
+
+@pytest.fixture
+def room() -> Iterator[Make]:
+    """Makes rooms; at the end no program of theirs has failed or hangs."""
+    made: list[Room] = []
+
+    def make(scorer: Callable[[Predictors], bytes] | None, *predictors: Program) -> Room:
+        made.append(Room(scoring(scorer or ask_one), list(predictors)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
