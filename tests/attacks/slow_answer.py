@@ -13,7 +13,7 @@ import numpy as np
 
 from sealed_task import frames, values
 
-PAUSE = 0.12  # seconds a byte; 16 bytes of header and 8 of answer
+PAUSE = 0.08  # seconds a byte; 16 bytes of header and 8 of answer
 
 
 def train(data, artifact, seed, seconds):

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 
-SECONDS = 2.5
+SECONDS = 2.0
 
 
 def train(data, artifact, seed, seconds):
