@@ -8,9 +8,10 @@ unshare, setns, mount, pivot_root, chroot, open_by_handle_at (getting out); fano
 fadvise, readahead, mincore, cachestat, preadv2 (page cache as a channel between containers);
 SysV IPC and POSIX queues (a store again); quota, swap, module, reboot and clock setters; and the
 whole 32-bit ABI. `clone` with a namespace flag is refused, `clone3` answers ENOSYS so that libc
-falls back to `clone`; `fallocate` answers EOPNOTSUPP, so that libc
-writes instead: space that is allocated and unwritten could be changed by reading it. `madvise` may
-not collapse pages, which does the same. Sockets only of AF_UNIX, whose buffers count as the
+falls back to `clone`; `fallocate` answers EOPNOTSUPP, so that libc writes instead: space that is
+allocated and unwritten could be changed by reading it. `madvise` may not collapse pages, which
+does the same; mbind, get_mempolicy and set_mempolicy are not here, for the kernel keeps memory
+policies with a file that is read-only. Sockets only of AF_UNIX, whose buffers count as the
 container's memory; those of AF_INET on loopback do not everywhere, and would be memory without a
 limit. The prepare role, which has a network, gets AF_INET and AF_INET6 as well.
 
@@ -31,8 +32,8 @@ sync_file_range syncfs tee truncate umask unlink unlinkat utime utimensat utimes
 writev
 """
 _MEMORY = """
-brk get_mempolicy membarrier mlock mlock2 mlockall mmap mprotect mremap msync munlock
-munlockall munmap pkey_alloc pkey_free pkey_mprotect set_mempolicy mbind
+brk membarrier mlock mlock2 mlockall mmap mprotect mremap msync munlock munlockall munmap
+pkey_alloc pkey_free pkey_mprotect
 """
 _PROCESSES = """
 arch_prctl capget capset execve execveat exit exit_group fork futex futex_waitv get_robust_list

@@ -195,6 +195,7 @@ def serve(sandbox: Sandbox, path: Path, *, on_demand: bool) -> None:
             listener.bind(str(path))
         finally:
             os.umask(mask)
+        listener.listen()  # where the socket is, a client is not refused, but waits
         # In a thread of its own, where uvicorn leaves the signals to us.
         thread = threading.Thread(target=server.run, args=([listener],), name="api")
         thread.start()

@@ -4,8 +4,8 @@ Theory of operation. Five containers of one set wait, started beforehand, none w
 it: trainer, two predictors, scorer, holder. Their roots are read-only, they have no network, and
 each has its own pair of uids.
 
-  holder     waits; by mounting the artifact's tmpfs it keeps it alive between the others. When asked
-             it counts files with holes, by their sizes: it opens nothing of the artifact.
+  holder     waits; by mounting the artifact's tmpfs it keeps it alive between the others. When
+             asked it counts files with holes, by their sizes: it opens nothing of the artifact.
   trainer    init is a shell that waits for a number of seconds; armed, it becomes `sleep`. The
              runner was started by the container's one exec under another uid and has numpy warm.
              We arm the timer, send the candidate as the first frame, and start our own clock. At

@@ -1,4 +1,4 @@
-"""Attack: a flood of output in the middle of an answer (bounded at 40 MB).
+"""Attack: a flood of output in the middle of an answer (bounded at 8 MB, with the limit at 4).
 
 Expected: over_output, in the rehearsal.
 Defence: `limits.LOG_FLOOD`: the relay counts what a predictor writes, and ends the run.
@@ -9,7 +9,7 @@ import os
 
 import numpy as np
 
-BYTES = 40_000_000
+BYTES = 8_000_000
 
 
 def train(data, artifact, seed, seconds):

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-CHILDREN, EACH = 62, 10
+CHILDREN, EACH = 20, 31
 
 
 def child(report):

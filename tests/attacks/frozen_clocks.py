@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-SECONDS = 2.5
+SECONDS = 3.5
 
 
 def train(data, artifact, seed, seconds):

@@ -1,4 +1,4 @@
-"""Attack: take memory (bounded at 400 MiB, where 128 are allowed).
+"""Attack: take memory (bounded at 200 MiB, where 128 are allowed).
 
 Expected: over_memory.
 Defence: HostConfig.Memory and HostConfig.MemorySwap.
@@ -7,7 +7,7 @@ Control: without them all of it is held.
 
 import sys
 
-MEBIBYTES = 400
+MEBIBYTES = 200
 
 
 def train(data, artifact, seed, seconds):

@@ -1,4 +1,4 @@
-"""Attack: a flood of output without a line end, with NUL and broken UTF-8 (bounded at 40 MB).
+"""Attack: a flood of output without a line end, with NUL and broken UTF-8 (8 MB; the limit is 4).
 
 Expected: over_output; what is kept of it is small, clean text.
 Defence: `limits.LOG_FLOOD`: the reader keeps head and tail, counts the rest, and ends the run.
@@ -9,7 +9,7 @@ import os
 
 import numpy as np
 
-BYTES = 40_000_000
+BYTES = 8_000_000
 
 
 def train(data, artifact, seed, seconds):

@@ -81,7 +81,7 @@ def test_control_without_the_limit_all_is_held(bench: Bench) -> None:
             spec["HostConfig"] |= {"Memory": 0, "MemorySwap": 0}
 
     bench.weaken(unlimited)
-    assert number(bench.run(attack("memory_hog")), "held") == 400
+    assert number(bench.run(attack("memory_hog")), "held") == 200
 
 
 @pytest.mark.claim("limits-hold")
@@ -188,9 +188,14 @@ def test_control_without_the_limit_a_core_is_dumped(bench: Bench) -> None:
 # ---- output ------------------------------------------------------------------------------------
 
 
+FLOOD = 4 * MIB
+"""Below the real limit, so that a busy machine gets there within the budget of a second."""
+
+
 @pytest.mark.claim("host-reads-with-a-cap")
 def test_a_flood_of_output_ends_the_run(bench: Bench) -> None:
     """Output without line ends, with NUL or broken UTF-8 is counted, cut, and ends the run."""
+    bench.patch.setattr(limits, "LOG_FLOOD", FLOOD)
     result = bench.run(attack("output_flood"))
     assert (result.outcome, result.score) == (Outcome.over_output, None)
     assert result.log_bytes < limits.LOG_FLOOD + 4 * MIB
@@ -202,12 +207,13 @@ def test_control_with_a_higher_bound_the_flood_is_read_out(bench: Bench) -> None
     bench.patch.setattr(limits, "LOG_FLOOD", 1 << 40)
     result = bench.run(attack("output_flood"))
     assert result.outcome is Outcome.scored
-    assert result.log_bytes >= 40_000_000
+    assert result.log_bytes >= 8_000_000
 
 
 @pytest.mark.claim("host-reads-with-a-cap")
 def test_a_flood_in_an_answer_ends_the_run(bench: Bench) -> None:
     """A predictor's output is counted like a trainer's."""
+    bench.patch.setattr(limits, "LOG_FLOOD", FLOOD)
     result = bench.run(attack("answer_flood"))
     assert (result.outcome, result.score) == (Outcome.over_output, None)
 
@@ -256,7 +262,11 @@ def test_control_without_removal_containers_stay(bench: Bench, host: Host) -> No
     """Without the set's removal they stay, until the reaper comes."""
     close: Callable[[ContainerSet], None] = ContainerSet.close
     kept: list[ContainerSet] = []
-    bench.patch.setattr(ContainerSet, "close", lambda containers: kept.append(containers))
+
+    def keep(containers: ContainerSet) -> None:  # a bound `kept.append` would get no argument
+        kept.append(containers)
+
+    bench.patch.setattr(ContainerSet, "close", keep)
     bench.run(attack("crash_loop"))
     labels = {"sealed.instance": host.instance}
     try:
@@ -264,5 +274,5 @@ def test_control_without_removal_containers_stay(bench: Bench, host: Host) -> No
         assert reap(host.engine, host.instance).containers == 5
         assert not host.engine.containers(labels)
     finally:
-        for containers in kept:
-            close(containers)
+        assert len(kept) == 1
+        close(kept[0])

@@ -245,6 +245,19 @@ def test_control_without_the_seccomp_list_collapsed_pages_carry(bench: Bench, ro
     assert result.score == pytest.approx(HONEST_ROOMS - 100)
 
 
+@pytest.mark.claim("rooms-are-apart")
+def test_memory_policies_of_an_artifact_carry_nothing(bench: Bench, rooms: Task) -> None:
+    """Where the kernel should keep an artifact's pages is not for a predictor to say, or to ask."""
+    _assert_apart(bench.run(attack("memory_policy"), rooms))
+
+
+def test_control_without_the_seccomp_list_policies_carry(bench: Bench, rooms: Task) -> None:
+    """Where policies can be set, the next predictor knows what it was not told."""
+    bench.weaken(unconfined)
+    result = bench.run(attack("memory_policy"), rooms)
+    assert result.score == pytest.approx(HONEST_ROOMS - 100)
+
+
 def test_leftover_the_page_cache(bench: Bench, rooms: Task) -> None:
     """Not promised under runc: the image's cached pages carry a note, and nothing but the note."""
     result = bench.run(attack("page_cache"), rooms)

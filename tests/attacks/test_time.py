@@ -19,8 +19,8 @@ from tests.support.naive_loop import NaiveLoop
 
 pytestmark = [pytest.mark.docker, pytest.mark.attack]
 
-PROMPT = 0.5
-"""Seconds after the deadline in which everything is dead."""
+PROMPT = 1.5
+"""Seconds after the deadline in which all is dead on a busy machine; `make bench` measures it."""
 
 
 # ---- the budget --------------------------------------------------------------------------------
@@ -49,7 +49,7 @@ def test_control_without_timer_and_kill_daemons_live_on(bench: Bench, deadline: 
     """With both of them late, the same processes live on after the deadline."""
     bench.weaken(late_timer)
     late_kill(bench.patch)
-    assert deadline.overtime(bench.run(attack("daemon"))) > 2 * PROMPT
+    assert deadline.overtime(bench.run(attack("daemon"))) > PROMPT
 
 
 @pytest.mark.claim("timer-holds")
@@ -68,7 +68,7 @@ def test_control_with_one_uid_the_timer_is_stopped(bench: Bench, deadline: Deadl
     late_kill(bench.patch)
     result = bench.run(attack("stop_timer"))
     assert any(line.endswith(" stop") for line in lines(result, "touched"))
-    assert deadline.overtime(result) > 2 * PROMPT
+    assert deadline.overtime(result) > PROMPT
 
 
 @pytest.mark.claim("timer-holds")

@@ -108,13 +108,13 @@ def mount_sealed(*roles: Role) -> Weaken:
     return change
 
 
-LATE_TIMER = 'read -r -t 900 seconds && exec /bin/sleep "$((${seconds%.*} + 2))"'
-"""The timer's command, but two seconds late."""
+LATE_TIMER = 'read -r -t 900 seconds && exec /bin/sleep "$((${seconds%.*} + 3))"'
+"""The timer's command, but three seconds late."""
 
 late_timer = without("Cmd", ["/bin/bash", "-c", LATE_TIMER], Role.trainer)
 
 
-def late_kill(patch: pytest.MonkeyPatch, seconds: float = 1.5) -> None:
+def late_kill(patch: pytest.MonkeyPatch, seconds: float = 2.5) -> None:
     """Let the sandbox kill trainers late, as if it hung."""
     kill = RoleContainer.kill
 

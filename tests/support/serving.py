@@ -19,6 +19,7 @@ def served(api: Api, path: Path) -> Iterator[Path]:
     )
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
+        listener.listen()  # a client that is quicker than the server waits
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:
