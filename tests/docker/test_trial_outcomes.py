@@ -123,7 +123,6 @@ CRASHES = {
         "No space left",
     ),
     "load-raises": (str(Candidate(load='raise KeyError("weights")')), "KeyError: 'weights'"),
-    "no-function": (str(Candidate(load="return 7")), "must return a function"),
     "no-artifact": (str(Candidate(after='os.remove(artifact / "weights.npy")')), "weights.npy"),
     "answer-raises": (str(Candidate(answer="1 / 0")), "ZeroDivisionError"),
     "answer-exits": (str(Candidate(answer="os._exit(0)")), "the predictor ended"),
@@ -150,12 +149,6 @@ def test_a_budget_without_an_artifact_is_a_timeout(bench: Bench) -> None:
     assert result.seconds == pytest.approx(1.0, abs=0.05)
 
 
-def test_half_an_artifact_is_a_timeout(bench: Bench) -> None:
-    """A file that was being written at the end of the budget does not load."""
-    cut = '(artifact / "weights.npy").write_bytes(b"half"); time.sleep(60)'
-    no_score(bench.run(str(Candidate(before=cut))), Outcome.timeout)
-
-
 def test_a_slow_load_is_a_timeout(bench: Bench, hasty: Task) -> None:
     """`load` is no second training budget."""
     result = bench.run(str(Candidate(load="time.sleep(60)")), hasty)
@@ -173,7 +166,7 @@ def test_slow_answers_are_a_timeout(bench: Bench, hasty: Task) -> None:
 # ---- too much ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("place", ["before", "load", "answer"])
+@pytest.mark.parametrize("place", ["before", "answer"])
 def test_a_hog_is_over_memory(bench: Bench, place: str) -> None:
     """A program that the kernel kills for memory is told so, in training and in the rehearsal."""
     result = bench.run(str(Candidate(**{place: 'big = b"x" * (1 << 29)'})))
@@ -202,7 +195,6 @@ INVALID = {
     "nan": ("return np.full(64, np.nan)", "NaN"),
     "range": ("return np.full(64, 1e7)", "above"),
     "kind": ('return "a score of zero"', "not an array"),
-    "nothing": ("return None", "not an array"),
 }
 
 
