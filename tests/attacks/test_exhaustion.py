@@ -41,14 +41,14 @@ def test_control_without_the_limit_it_goes_on(bench: Bench, rooms: Task) -> None
 def test_orphans_are_reaped(bench: Bench) -> None:
     """Zombies do not fill the process table."""
     result = bench.run(attack("zombies"))
-    assert number(result, "made") == 150
+    assert number(result, "made") == 100
     assert number(result, "zombies") < 10
 
 
 def test_control_without_an_init_they_stay(bench: Bench) -> None:
     """Without `Init` the same orphans stay."""
     bench.weaken(without("HostConfig.Init", False, Role.trainer))
-    assert number(bench.run(attack("zombies")), "zombies") > 140
+    assert number(bench.run(attack("zombies")), "zombies") > 90
 
 
 @pytest.mark.claim("limits-hold")
@@ -74,14 +74,14 @@ def test_a_hog_dies_alone(bench: Bench) -> None:
 
 
 def test_control_without_the_limit_all_is_held(bench: Bench) -> None:
-    """Without a memory limit the attack comes to its own bound."""
+    """Without a memory limit more is held than the task gives."""
 
     def unlimited(spec: Spec, order: Order) -> None:
         if order.role is Role.trainer:
             spec["HostConfig"] |= {"Memory": 0, "MemorySwap": 0}
 
     bench.weaken(unlimited)
-    assert number(bench.run(attack("memory_hog")), "held") == 200
+    assert number(bench.run(attack("memory_hog")), "held") > bench.task.settings.memory_mib
 
 
 @pytest.mark.claim("limits-hold")

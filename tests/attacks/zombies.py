@@ -1,6 +1,6 @@
 """Attack: orphans that end at once, which fill the process table where nobody reaps them.
 
-Expected: crash (it ends so, for brevity); none of 150 orphans is left.
+Expected: crash (it ends so, for brevity); none of 100 orphans is left.
 Defence: HostConfig.Init: an init that reaps.
 Control: without it the orphans stay as zombies.
 """
@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-MOST = 150
+MOST = 100
 
 
 def train(data, artifact, seed, seconds):
