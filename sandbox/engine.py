@@ -79,6 +79,8 @@ class Engine:
             raise EngineUnavailable(
                 f"No container engine answers: {_short(fault)}.", _START_ENGINE
             ) from None
+        # Else the HTTP library reads the environment at every call, also while it changes.
+        self._api.trust_env = False
 
     # ---- the engine itself -----------------------------------------------------------------
 
