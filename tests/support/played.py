@@ -199,7 +199,7 @@ class PlayedEngine:
                 self.faults.append(fault)
             wire.close()
 
-        thread = threading.Thread(target=run, name=f"played {container}")
+        thread = threading.Thread(target=run, name=f"played {container}", daemon=True)
         self._threads.append(thread)
         thread.start()
 
