@@ -18,10 +18,12 @@ is answers to its own questions (`Predictor.ask`), of a type, shape and size tha
 from sealed_task.contract import Dishonest, Folders, Invalid, Score
 from sealed_task.expect import Array, Expect, Text
 from sealed_task.predictors import Predictor, Predictors
+from sealed_task.rooms import Audit, two_rooms
 from sealed_task.values import Value
 
 __all__ = [
     "Array",
+    "Audit",
     "Dishonest",
     "Expect",
     "Folders",
@@ -31,4 +33,5 @@ __all__ = [
     "Score",
     "Text",
     "Value",
+    "two_rooms",
 ]
