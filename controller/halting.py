@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from controller.ledger.rows import Halt, Tally
+from controller.ledger.rows import Halt, RunLimits, Tally, Wanted
 
 ERRORS_IN_A_ROW = 3
 """Trials that failed by our own fault: going on would burn the agent's proposals."""
@@ -10,6 +10,8 @@ REFUSALS_IN_A_ROW = 20
 """Proposals that were no candidates."""
 DISHONEST = 5
 """Candidates that an audit caught: an agent that cheats is not to be run all night."""
+FREE_BYTES = 256 * 2**20
+"""Free space that ledger and repository must have: a full disk must not meet them in a commit."""
 
 
 class Halted(Struct, frozen=True, kw_only=True):
@@ -19,16 +21,34 @@ class Halted(Struct, frozen=True, kw_only=True):
     detail: str
 
 
+def held(wanted: Wanted) -> Halted | None:
+    """Whether a person holds the run. Asked before each trial."""
+    if wanted is Wanted.stopped:
+        return Halted(halt=Halt.stopped, detail="A person stopped it.")
+    if wanted is Wanted.paused:
+        return Halted(halt=Halt.paused, detail="A person paused it.")
+    return None
+
+
 def halted(
-    tally: Tally, *, has_champion: bool, most_experiments: int | None, most_hours: float | None
+    tally: Tally, limits: RunLimits, *, has_champion: bool, free_bytes: int
 ) -> Halted | None:
     """Why no experiment follows, or None. Asked between experiments, after the baseline."""
+    if free_bytes < FREE_BYTES:
+        return Halted(
+            halt=Halt.disk,
+            detail=f"Only {free_bytes // 2**20} MiB are free where the run is stored.",
+        )
     if not has_champion:
         return Halted(halt=Halt.baseline, detail="The task's own train.py has no score.")
-    if most_experiments is not None and tally.experiments >= most_experiments:
-        return Halted(halt=Halt.experiments, detail=f"{most_experiments} experiments are done.")
-    if most_hours is not None and tally.seconds >= most_hours * 3600:
-        return Halted(halt=Halt.hours, detail=f"{most_hours:g} hours are over.")
+    if (most := limits.most_experiments) is not None and tally.experiments >= most:
+        return Halted(halt=Halt.experiments, detail=f"{most} experiments are done.")
+    if (hours := limits.most_hours) is not None and tally.seconds >= hours * 3600:
+        return Halted(halt=Halt.hours, detail=f"{hours:g} hours are over.")
+    if limits.plateau is not None and tally.since_kept >= limits.plateau:
+        return Halted(
+            halt=Halt.plateau, detail=f"None of the last {tally.since_kept} experiments was kept."
+        )
     if tally.dishonest >= DISHONEST:
         return Halted(halt=Halt.dishonest, detail=f"{tally.dishonest} candidates were dishonest.")
     if tally.errors_in_a_row >= ERRORS_IN_A_ROW:

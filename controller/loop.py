@@ -15,14 +15,14 @@ from controller import visible
 from controller.agents.base import Agent, Unfit
 from controller.decision import Decision, has_score, margin
 from controller.errors import ControllerError
-from controller.halting import Halted, halted
+from controller.halting import Halted, halted, held
 from controller.ledger import Experiment, Halt, State
 from controller.message import commit_message
 from controller.proposal import checked
 from controller.run import Run
-from controller.trial import run_trial
+from controller.trial import Stopped, run_trial
 from sandbox.api import Progress, Sandbox, TrialRequest
-from sandbox.errors import BadCandidate, BadRequest, SandboxError
+from sandbox.errors import BadCandidate, BadRequest, NoSpace, SandboxError
 
 
 class Watcher(Protocol):
@@ -60,6 +60,8 @@ class Loop:
         self._ledger.begin_session()
         try:
             end = self._until_halted()
+        except NoSpace as fault:
+            end = Halted(halt=Halt.disk, detail=str(fault))
         except KeyboardInterrupt:
             self._ledger.end_session(Halt.interrupted, "A person or the system stopped it.")
             raise
@@ -71,28 +73,28 @@ class Loop:
 
     def _until_halted(self) -> Halted:
         while True:
-            experiment = self._ledger.unfinished()
-            if experiment is None:
-                if end := self._propose():
-                    return end
-                continue
-            match experiment.state:
-                case State.proposed | State.running:
-                    self._try(experiment)
-                case State.measured:
+            match self._ledger.unfinished():
+                case Experiment(state=State.measured) as experiment:
                     self._decide(experiment)
-                case State.decided:
+                case Experiment(state=State.decided) as experiment:
                     self._record(experiment)
+                case experiment:
+                    if end := held(self._ledger.wanted()):
+                        return end
+                    if experiment is not None:
+                        self._try(experiment)
+                    elif end := self._propose():
+                        return end
 
     def _propose(self) -> Halted | None:
         """Ask the agent for a candidate, or say why there will be none."""
         self._ledger.see_session()
-        row, champion = self._run.row, self._ledger.champion()
+        champion = self._ledger.champion()
         end = halted(
             self._ledger.tally(),
+            self._run.row.limits,
             has_champion=champion is not None,
-            most_experiments=row.most_experiments,
-            most_hours=row.most_hours,
+            free_bytes=self._run.free_bytes(),
         )
         if end is not None or champion is None:
             return end
@@ -121,8 +123,15 @@ class Loop:
         self._watcher.begun(experiment)
         candidate = self._ledger.candidate(experiment.number)
         request = TrialRequest(key=key, task=self._run.row.task_hash, candidate=candidate)
+
+        def on_progress(progress: Progress) -> None:
+            self._ledger.begin_stage(experiment.number, progress)
+            self._watcher.progress(progress)
+
         try:
-            result = run_trial(self._sandbox, request, self._watcher.progress)
+            result = run_trial(self._sandbox, request, on_progress, self._run.is_stopped)
+        except Stopped:
+            return
         except BadCandidate as refused:
             if experiment.number == 0:
                 raise

@@ -4,6 +4,7 @@ The ledger is the truth. The repository is made from it, and what is missing the
 when the run is opened.
 """
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -13,9 +14,9 @@ from typing import Self
 from controller import visible
 from controller.decision import Decision
 from controller.errors import Failed
-from controller.ledger import Experiment, Ledger, NewRun, RunRow
+from controller.ledger import Experiment, Ledger, NewRun, RunLimits, RunRow, Wanted
 from controller.repository import Repository
-from controller.runs import LEDGER
+from controller.runs import LEDGER, wanted
 from sandbox.api import TaskFiles
 
 
@@ -45,14 +46,22 @@ class Run:
             finally:
                 run.repository.close()
 
-    def limit(self, *, most_experiments: int | None, most_hours: float | None) -> None:
+    def limit(self, limits: RunLimits) -> None:
         """Change the limits that are given."""
-        self.ledger.limit_run(most_experiments=most_experiments, most_hours=most_hours)
+        self.ledger.limit_run(limits)
         self.row = self.ledger.run() or self.row
 
     def trial_key(self, experiment: int) -> str:
         """Names a trial for ever: asked for it again, the sandbox gives what it came to."""
         return f"{self.row.id}-{experiment}-1"
+
+    def is_stopped(self) -> bool:
+        """Whether a person wants the run stopped; may be asked from any thread."""
+        return wanted(self.folder) is Wanted.stopped
+
+    def free_bytes(self) -> int:
+        """Free space where ledger and repository are."""
+        return shutil.disk_usage(self.folder).free
 
     def view(self) -> visible.View:
         """What an agent may know of this run; there must be a champion, and nothing unfinished."""

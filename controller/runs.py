@@ -12,7 +12,7 @@ from typing import IO
 import tenacity
 
 from controller.errors import Busy, NotFound, Unusable
-from controller.ledger import Ledger, RunRow
+from controller.ledger import Ledger, RunRow, Wanted
 
 LEDGER = "ledger.sqlite"
 _LOCK = "lock"
@@ -112,20 +112,32 @@ def reading(folder: Path) -> Iterator[tuple[Ledger, RunRow]]:
         yield ledger, row
 
 
+def wanted(folder: Path) -> Wanted:
+    """What a person wants of the run in a folder; may be asked from any thread."""
+    with Ledger(folder / LEDGER, writing=False) as ledger:
+        return ledger.wanted()
+
+
+def want(folder: Path, what: Wanted) -> None:
+    """Say what a person wants of the run in a folder. Raises `NotFound`."""
+    with reading(folder), Ledger(folder / LEDGER, writing=True) as ledger:
+        ledger.want(what)
+
+
 def find_run(name: str | None) -> Path:
     """The folder of a run by its name or path; without one, the newest. Raises `NotFound`."""
     if name is None:
-        if runs := _created():
+        if runs := all_runs():
             return runs[-1]
         raise NotFound(f"No run is in {runs_root()} yet.", "Start one: `sealed run tasks/digits`.")
     for folder in (runs_root() / name, Path(name)):
         if (folder / LEDGER).exists():
             return folder
-    known = ", ".join(folder.name for folder in _created()[-5:]) or "none"
+    known = ", ".join(folder.name for folder in all_runs()[-5:]) or "none"
     raise NotFound(f"No run is named {name}.", f"The newest runs: {known}.")
 
 
-def _created() -> list[Path]:
+def all_runs() -> list[Path]:
     """Folders of created runs, the newest last."""
     dated = []
     for file in runs_root().glob(f"*/{LEDGER}"):

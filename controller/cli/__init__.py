@@ -5,6 +5,7 @@ import signal
 import typer
 
 from controller.cli import experiments, tasks
+from controller.cli.control import pause, resume, stop
 from controller.cli.doctor import examine
 from controller.cli.exits import Verbs
 from controller.cli.export import export_run
@@ -25,6 +26,9 @@ app = typer.Typer(
 app.command("run")(run_task)
 app.command("try")(try_candidate)
 app.command("status")(show_status)
+app.command()(pause)
+app.command()(resume)
+app.command()(stop)
 app.add_typer(experiments.app, name="experiment")
 app.command("export")(export_run)
 app.add_typer(tasks.app, name="task")

@@ -1,6 +1,5 @@
 """`sealed experiment`: what was tried in a run, and what came of it."""
 
-import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -17,6 +16,7 @@ from controller.cli.output import (
     print_table,
     size,
 )
+from controller.diff import diff_of
 from controller.ledger import Experiment, Ledger, RunRow
 from controller.runs import find_run, reading
 from controller.text import printable
@@ -100,18 +100,7 @@ def show(run: Run = None, number: Number = None, json: Json = False) -> None:
 def diff(run: Run = None, number: Number = None, json: Json = False) -> None:
     """What a candidate changed in the champion that it was made from."""
     with _chosen(run, number) as (ledger, _, experiment):
-        after = ledger.candidate(experiment.number)
-        before = "" if experiment.parent is None else ledger.candidate(experiment.parent)
-    parent = "nothing" if experiment.parent is None else f"experiment {experiment.parent}"
-    text = "\n".join(
-        difflib.unified_diff(
-            before.splitlines(),
-            after.splitlines(),
-            f"train.py of {parent}",
-            f"train.py of experiment {experiment.number}",
-            lineterm="",
-        )
-    )
+        text = diff_of(ledger, experiment)
     if json:
         print_json({"number": experiment.number, "parent": experiment.parent, "diff": text})
     else:

@@ -22,24 +22,30 @@ from controller.ledger.rows import (
     Experiment,
     Halt,
     NewRun,
+    Now,
     Refusal,
+    RunLimits,
     RunRow,
     Session,
     State,
     Tally,
+    Wanted,
 )
-from sandbox.api import Outcome, TaskSettings, TrialResult
+from sandbox.api import Outcome, Progress, TaskSettings, TrialResult
 
 __all__ = [
     "Experiment",
     "Halt",
     "Ledger",
     "NewRun",
+    "Now",
     "Refusal",
+    "RunLimits",
     "RunRow",
     "Session",
     "State",
     "Tally",
+    "Wanted",
     "candidate_hash",
 ]
 
@@ -84,6 +90,8 @@ class Ledger:
             self._db.execute("PRAGMA synchronous = FULL")
             self._migrate(path)
         else:
+            if self._version():
+                self._migrate(path)
             self._db.execute("PRAGMA query_only = ON")
 
     def close(self) -> None:
@@ -99,12 +107,11 @@ class Ledger:
 
     def run(self) -> RunRow | None:
         """The run, or None while it is not created."""
-        if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
-            return None
-        row = self._one("run")
+        row = self._one("run") if self._version() else None
         if row is None:
             return None
         row["settings"] = msgspec.json.decode(row["settings"], type=TaskSettings)
+        row["limits"] = RunLimits(**{name: row.pop(name) for name in RunLimits.__struct_fields__})
         return msgspec.convert(row, RunRow)
 
     def experiments(self) -> list[Experiment]:
@@ -155,6 +162,16 @@ class Ledger:
     def sessions(self) -> list[Session]:
         return [msgspec.convert(row, Session) for row in self._all("sessions")]
 
+    def wanted(self) -> Wanted:
+        """What a person wants of the run."""
+        row = self._one("wanted")
+        return Wanted.running if row is None else Wanted(row["wanted"])
+
+    def now(self) -> Now | None:
+        """What the process that drives the run is doing; after a kill, what it was doing."""
+        row = self._one("now")
+        return None if row is None else msgspec.convert(row, Now)
+
     def tally(self) -> Tally:
         return msgspec.convert(self._one("tally"), Tally)
 
@@ -169,7 +186,8 @@ class Ledger:
         with self._change():
             fields = msgspec.structs.asdict(run)
             fields["settings"] = msgspec.json.encode(run.settings).decode()
-            self._write("insert_run", **fields)
+            limits = msgspec.structs.asdict(fields.pop("limits"))
+            self._write("insert_run", **fields, **limits)
             self._write(
                 "insert_experiment",
                 agent="task",
@@ -179,10 +197,31 @@ class Ledger:
                 parent=None,
             )
 
-    def limit_run(self, *, most_experiments: int | None, most_hours: float | None) -> None:
+    def limit_run(self, limits: RunLimits) -> None:
         """Change the limits that are given."""
         with self._change():
-            self._write("limit_run", most_experiments=most_experiments, most_hours=most_hours)
+            self._write("limit_run", **msgspec.structs.asdict(limits))
+
+    def want(self, wanted: Wanted) -> None:
+        """Say what a person wants; another process may be driving the run."""
+        with self._change():
+            self._write("want", wanted=wanted)
+
+    def begin_stage(self, experiment: int, progress: Progress) -> None:
+        """Say what is being done, for those who watch."""
+        with self._change():
+            self._write(
+                "begin_stage",
+                experiment=experiment,
+                stage=progress.stage,
+                detail=progress.detail,
+                seconds=progress.seconds,
+            )
+
+    def end_stage(self) -> None:
+        """Nothing is being done."""
+        with self._change():
+            self._db.execute(_QUERIES["end_stage"])
 
     def propose(self, *, agent: str, hypothesis: str, candidate: str, parent: int) -> None:
         """Store the next experiment's candidate."""
@@ -238,6 +277,7 @@ class Ledger:
         """decided → recorded"""
         with self._change():
             self._write("record_experiment", number=experiment.number, commit_id=commit_id)
+            self._db.execute(_QUERIES["end_stage"])
 
     def begin_session(self) -> None:
         """From here on, every change also says that the session lives."""
@@ -253,12 +293,18 @@ class Ledger:
     def end_session(self, halt: Halt, detail: str) -> None:
         with self._change():
             self._write("end_session", session=self._session, halt=halt, detail=detail)
+            self._db.execute(_QUERIES["end_stage"])
         self._session = None
 
     # ---- below ----------------------------------------------------------------------------------
 
+    def _version(self) -> int:
+        """How many migrations were made; 0: the file is new."""
+        version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
+        return version
+
     def _migrate(self, path: Path) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        version = self._version()
         if version > len(_MIGRATIONS):
             raise Failed(f"{path} was written by a newer version.", "Update sealed.")
         for number, file in enumerate(_MIGRATIONS[version:], version + 1):

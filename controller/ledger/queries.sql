@@ -1,17 +1,36 @@
 -- name: insert_run
 INSERT INTO run (one, id, created_at, task_name, task_hash, program, prepare, settings, agent,
-                 agent_source, most_experiments, most_hours)
+                 agent_source, most_experiments, most_hours, plateau)
 VALUES (1, :id, :now, :task_name, :task_hash, :program, :prepare, :settings, :agent,
-        :agent_source, :most_experiments, :most_hours);
+        :agent_source, :most_experiments, :most_hours, :plateau);
 
 -- name: run
 SELECT id, created_at, task_name, task_hash, program, prepare, settings, agent, agent_source,
-       most_experiments, most_hours
+       most_experiments, most_hours, plateau
 FROM run;
 
 -- name: limit_run
 UPDATE run SET most_experiments = coalesce(:most_experiments, most_experiments),
-               most_hours = coalesce(:most_hours, most_hours);
+               most_hours = coalesce(:most_hours, most_hours),
+               plateau = coalesce(:plateau, plateau);
+
+-- name: want
+UPDATE control SET wanted = :wanted, wanted_at = :now;
+
+-- name: wanted
+SELECT wanted FROM control;
+
+-- name: begin_stage
+INSERT INTO now (one, experiment, stage, detail, seconds, since)
+VALUES (1, :experiment, :stage, :detail, :seconds, :now)
+ON CONFLICT (one) DO UPDATE SET experiment = excluded.experiment, stage = excluded.stage,
+    detail = excluded.detail, seconds = excluded.seconds, since = excluded.since;
+
+-- name: end_stage
+DELETE FROM now;
+
+-- name: now
+SELECT experiment, stage, detail, seconds, since FROM now;
 
 -- name: experiments
 -- The trial beside an experiment is its first: later ones only confirm.
@@ -100,6 +119,8 @@ SELECT number, started_at, seen_at, halt, detail FROM sessions ORDER BY number;
 SELECT
     (SELECT count(*) FROM experiments WHERE number > 0 AND state = 'recorded') AS experiments,
     (SELECT count(*) FROM experiments WHERE number > 0 AND decision = 'kept') AS kept,
+    (SELECT count(*) FROM experiments WHERE state = 'recorded' AND number > coalesce(
+        (SELECT max(number) FROM experiments WHERE decision = 'kept'), 0)) AS since_kept,
     (SELECT count(*) FROM refusals) AS refused,
     (SELECT count(*) FROM trials WHERE number = 1 AND outcome = 'dishonest') AS dishonest,
     (SELECT count(*) FROM trials WHERE outcome = 'error'

@@ -5,7 +5,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from controller.decision import Decision
-from sandbox.api import Outcome, TaskSettings
+from sandbox.api import Outcome, Stage, TaskSettings
 
 
 class State(StrEnum):
@@ -30,6 +30,10 @@ class Halt(StrEnum):
 
     experiments = "experiments"
     hours = "hours"
+    plateau = "plateau"
+    paused = "paused"
+    stopped = "stopped"
+    disk = "disk"
     exhausted = "exhausted"
     baseline = "baseline"
     errors = "errors"
@@ -37,6 +41,26 @@ class Halt(StrEnum):
     refusals = "refusals"
     failed = "failed"
     interrupted = "interrupted"
+
+
+class Wanted(StrEnum):
+    """What a person wants of a run."""
+
+    running = "running"
+    paused = "paused"
+    """The experiment at hand is finished; then the process waits."""
+    stopped = "stopped"
+    """The trial at hand is cancelled; it begins anew when the run goes on."""
+
+
+class RunLimits(Struct, frozen=True, kw_only=True):
+    """When a run is to halt; None: not by this."""
+
+    most_experiments: int | None = None
+    """After the baseline."""
+    most_hours: float | None = None
+    plateau: int | None = None
+    """Experiments in a row that were not kept."""
 
 
 class NewRun(Struct, frozen=True, kw_only=True):
@@ -52,9 +76,7 @@ class NewRun(Struct, frozen=True, kw_only=True):
     agent: str
     agent_source: str | None
     """Where a replay takes its candidates from."""
-    most_experiments: int | None
-    """After the baseline."""
-    most_hours: float | None
+    limits: RunLimits
 
 
 class RunRow(NewRun, frozen=True, kw_only=True):
@@ -106,6 +128,18 @@ class Refusal(Struct, frozen=True, kw_only=True):
     refused_at: str
 
 
+class Now(Struct, frozen=True, kw_only=True):
+    """What the process that drives the run is doing."""
+
+    experiment: int
+    stage: Stage
+    detail: str
+    seconds: float | None
+    """How long the stage lasts at most, where that is known."""
+    since: str
+    """When the stage began."""
+
+
 class Session(Struct, frozen=True, kw_only=True):
     """A stretch of time in which a process drove the run."""
 
@@ -122,6 +156,8 @@ class Tally(Struct, frozen=True, kw_only=True):
 
     experiments: int
     kept: int
+    since_kept: int
+    """Recorded after the last one that was kept."""
     refused: int
     dishonest: int
     errors_in_a_row: int

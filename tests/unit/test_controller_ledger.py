@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from controller.decision import Decision, Judgement
 from controller.errors import Failed, NotFound
-from controller.ledger import Experiment, Halt, Ledger, NewRun, State
+from controller.ledger import Experiment, Halt, Ledger, NewRun, RunLimits, State
 from sandbox.api import Goal, Outcome, TaskSettings, TrialResult
 
 RUN = NewRun(
@@ -22,8 +22,7 @@ RUN = NewRun(
     settings=TaskSettings(metric="bits", goal=Goal.maximize, budget_seconds=1.5, gpus="auto"),
     agent="search",
     agent_source=None,
-    most_experiments=3,
-    most_hours=None,
+    limits=RunLimits(most_experiments=3),
 )
 RESULT = TrialResult(
     key="abc-0-1",
@@ -79,7 +78,7 @@ def test_what_a_run_began_with_is_read_back_typed(ledger: Ledger) -> None:
     row = ledger.run()
     assert row is not None
     assert row.settings == RUN.settings
-    assert (row.id, row.task_name, row.most_experiments, row.most_hours) == ("abc", "toy", 3, None)
+    assert (row.id, row.task_name, row.limits) == ("abc", "toy", RunLimits(most_experiments=3))
     baseline = unfinished(ledger)
     assert (baseline.number, baseline.state, baseline.parent) == (0, State.proposed, None)
     assert ledger.candidate(0) == "train"
@@ -252,7 +251,7 @@ def test_changes_are_durable(ledger: Ledger, tmp_path: Path) -> None:
 
 def test_limits_change_only_where_given(ledger: Ledger) -> None:
     """A run that is started again keeps the limits that are not named."""
-    ledger.limit_run(most_experiments=None, most_hours=2.5)
+    ledger.limit_run(RunLimits(most_hours=2.5))
     row = ledger.run()
     assert row is not None
-    assert (row.most_experiments, row.most_hours) == (3, 2.5)
+    assert row.limits == RunLimits(most_experiments=3, most_hours=2.5)

@@ -11,7 +11,7 @@ from controller import ledger as ledger_module
 from controller.agents.base import Candidate, Unfit
 from controller.decision import Decision
 from controller.halting import DISHONEST, ERRORS_IN_A_ROW, REFUSALS_IN_A_ROW
-from controller.ledger import Halt, State
+from controller.ledger import Halt, RunLimits, State
 from sandbox.api import CANDIDATE_BYTES, Comparison, OnProgress, TrialRequest, TrialResult
 from sandbox.errors import BadRequest, EngineUnavailable
 from sandbox.fake import FakeSandbox
@@ -234,7 +234,7 @@ def test_hours_are_those_of_all_sessions(monkeypatch: pytest.MonkeyPatch) -> Non
     with opened(sandbox, most_experiments=2, most_hours=1) as run:
         assert drive(run, sandbox).halt is Halt.experiments
         now += timedelta(hours=10)
-        run.limit(most_experiments=10_000, most_hours=None)
+        run.limit(RunLimits(most_experiments=10_000))
         assert drive(run, sandbox).halt is Halt.hours
         assert 3600 <= run.ledger.tally().seconds < 5400
 

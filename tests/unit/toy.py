@@ -12,7 +12,7 @@ from controller.agents import Kind, make_agent
 from controller.agents.base import Agent, Candidate, Unfit
 from controller.agents.marks import marked
 from controller.halting import Halted
-from controller.ledger import Experiment, Ledger, NewRun
+from controller.ledger import Experiment, Ledger, NewRun, RunLimits
 from controller.loop import Loop
 from controller.run import Run
 from controller.runs import claimed, created
@@ -110,6 +110,7 @@ def opened(
     files: TaskFiles = FILES,
     most_experiments: int | None = None,
     most_hours: float | None = None,
+    plateau: int | None = None,
 ) -> Iterator[Run]:
     """The run of this name, created at first, with the limits given then."""
     task = sandbox.prepare(files)
@@ -123,8 +124,9 @@ def opened(
             settings=task.settings,
             agent="search",
             agent_source=None,
-            most_experiments=most_experiments,
-            most_hours=most_hours,
+            limits=RunLimits(
+                most_experiments=most_experiments, most_hours=most_hours, plateau=plateau
+            ),
         )
         with Run.opened(folder, None if created(folder) else new, files.train) as run:
             yield run

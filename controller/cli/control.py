@@ -1,0 +1,33 @@
+"""`sealed pause`, `resume`, `stop`: what a person wants of a run that another process drives."""
+
+from typing import Annotated
+
+import typer
+
+from controller.cli.output import say
+from controller.ledger import Wanted
+from controller.runs import find_run, is_driven, want
+
+Run = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Default: the newest.")]
+
+
+def pause(run: Run = None) -> None:
+    """Let the experiment at hand end, then wait; `resume` goes on."""
+    _want(run, Wanted.paused, "pauses after the experiment at hand", "stays as it is")
+
+
+def resume(run: Run = None) -> None:
+    """Go on with a run that was paused or stopped."""
+    _want(run, Wanted.running, "goes on", "goes on once `sealed serve` or `sealed run` drives it")
+
+
+def stop(run: Run = None) -> None:
+    """Cancel the trial at hand and end the run; `resume` goes on, and the trial begins anew."""
+    _want(run, Wanted.stopped, "stops now", "stays as it is")
+
+
+def _want(run: str | None, wanted: Wanted, driven: str, idle: str) -> None:
+    folder = find_run(run)
+    want(folder, wanted)
+    text = driven if is_driven(folder) else f"is driven by no process now; it {idle}"
+    say(f"{folder.name} {text}")

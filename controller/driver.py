@@ -1,0 +1,134 @@
+"""Drives a run of a task from its beginning or from where it stopped, until it halts.
+
+The loop knows runs that are open; this is what comes before and around it: read the task, claim a
+folder, have the data prepared and checked, go on with the run that is there or create one, and
+wait while a person holds it.
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import Struct
+
+from controller.agents import Kind, find_source, make_agent
+from controller.agents.base import Agent
+from controller.errors import Unusable
+from controller.halting import Halted
+from controller.ledger import Halt, NewRun, RunLimits, RunRow, Wanted
+from controller.loop import Loop, Watcher
+from controller.run import Run
+from controller.runs import claimed, created, reading, wanted
+from controller.task import find_task, read_task
+from sandbox.api import Sandbox, TaskFiles
+
+_LOOK_SECONDS = 0.5
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """What a person asked for."""
+
+    task: str
+    """A task's folder, or its name below `tasks`."""
+    name: str | None = None
+    """Of the run; one that exists is gone on with. None: a new one."""
+    agent: Kind | None = None
+    source: str | None = None
+    """What a replay proposes from: a folder, or a run."""
+    limits: RunLimits = RunLimits()
+
+
+class Viewer(Watcher, Protocol):
+    """Is told also what is not an experiment's."""
+
+    metric: str
+    """The unit of the task's score, once it is known."""
+
+    def say(self, line: str) -> None:
+        """Something that a person wants to read."""
+        ...
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """A run that has halted."""
+
+    folder: Path
+    end: Halted
+
+
+def drive(
+    order: Order, connected: Callable[[], AbstractContextManager[Sandbox]], viewer: Viewer
+) -> Ended:
+    """Drive the run until it halts by itself or a person stops it; a paused one is waited for.
+
+    Raises `ControllerError`, `SandboxError`, and `KeyboardInterrupt` after the trial is cancelled.
+    """
+    files = read_task(find_task(order.task))
+    origin = None if order.source is None else find_source(order.source)
+    with claimed(files.name, order.name) as folder:
+        earlier = created(folder)
+        kind, identity = order.agent or Kind.search, secrets.token_hex(8)
+        if earlier is not None:
+            _check_same(folder, earlier, files, order.agent, origin)
+            kind, identity, origin = Kind(earlier.agent), earlier.id, earlier.agent_source
+        new_agent = partial(make_agent, kind, seed=identity, train=files.train, source=origin)
+        new_agent()  # what it can't be made from is told before anything is prepared
+        with connected() as sandbox:
+            prepared = sandbox.prepare(files, viewer.progress)
+            sandbox.verify(prepared.hash, viewer.progress)
+            new = NewRun(
+                id=identity,
+                task_name=files.name,
+                task_hash=prepared.hash,
+                program=files.program,
+                prepare=files.prepare,
+                settings=prepared.settings,
+                agent=kind,
+                agent_source=origin,
+                limits=order.limits,
+            )
+            with Run.opened(folder, new if earlier is None else None, files.train) as run:
+                run.limit(order.limits)
+                viewer.metric = prepared.settings.metric
+                verb = "begins" if earlier is None else "goes on"
+                viewer.say(f"run {folder.name} {verb} in {folder}")
+                try:
+                    return Ended(folder=folder, end=_drive(run, new_agent, sandbox, viewer))
+                except KeyboardInterrupt:
+                    viewer.say(f"`sealed run {order.task} --name {folder.name}` goes on from here.")
+                    raise
+
+
+def _drive(run: Run, new_agent: Callable[[], Agent], sandbox: Sandbox, viewer: Viewer) -> Halted:
+    while True:
+        end = Loop(run, new_agent(), sandbox, viewer).drive()
+        if end.halt is not Halt.paused:
+            return end
+        viewer.say(f"paused; `sealed resume {run.folder.name}` goes on, `sealed stop` ends it")
+        while wanted(run.folder) is Wanted.paused:
+            time.sleep(_LOOK_SECONDS)
+
+
+def _check_same(
+    folder: Path, earlier: RunRow, files: TaskFiles, agent: Kind | None, origin: str | None
+) -> None:
+    """A run keeps its task and its agent: scores of two tasks can't be compared."""
+    with reading(folder) as (ledger, _):
+        train = ledger.candidate(0)
+    if (earlier.program, train, earlier.prepare) != (files.program, files.train, files.prepare):
+        raise Unusable(
+            f"The run {folder.name} began with other files of the task {earlier.task_name}.",
+            "Give another --name, or leave it out for a new run.",
+        )
+    if (agent or earlier.agent) != earlier.agent or (origin or earlier.agent_source) != (
+        earlier.agent_source
+    ):
+        raise Unusable(
+            f"The run {folder.name} began with the agent {earlier.agent}"
+            f"{f' from {earlier.agent_source}' if earlier.agent_source else ''}.",
+            "Leave --agent and --from out, or give another --name.",
+        )

@@ -1,0 +1,81 @@
+"""How a run stands, in one structure: for the command line and the page."""
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from controller.ledger import Halt, Now, Refusal, RunLimits, State, Wanted
+from controller.runs import is_driven, reading
+from sandbox.api import Goal, Outcome
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """How a run stands. `driven`: a process is at work on it; else `halt` says why it ended.
+
+    It is the operator's: exact scores are in it, so it is for no agent.
+    """
+
+    run: str
+    task: str
+    metric: str
+    goal: Goal
+    agent: str
+    driven: bool
+    halt: Halt | None
+    """None: at work, or killed."""
+    halt_detail: str | None
+    baseline: float | None
+    best: float | None
+    champion: int | None
+    experiments: int
+    """After the baseline, finished ones."""
+    kept: int
+    refused: int
+    """Proposals that were no candidates."""
+    last_refusal: Refusal | None
+    outcomes: dict[Outcome, int]
+    current: int | None
+    """The experiment that is not finished."""
+    state: State | None
+    """How far it has come."""
+    seconds: float
+    """Of all sessions, up to the ledger's last change."""
+    limits: RunLimits
+    wanted: Wanted
+    """What a person wants of it."""
+    now: Now | None
+    """What is being done, while it is driven."""
+    created_at: str
+
+
+def status_of(folder: Path) -> Status:
+    """How the run in a folder stands. Raises `NotFound`."""
+    driven = is_driven(folder)
+    with reading(folder) as (ledger, row):
+        tally, champion, unfinished = ledger.tally(), ledger.champion(), ledger.unfinished()
+        last = next(reversed(ledger.sessions()), None)
+        return Status(
+            run=folder.name,
+            task=row.task_name,
+            metric=row.settings.metric,
+            goal=row.settings.goal,
+            agent=row.agent,
+            driven=driven,
+            halt=None if driven or last is None else last.halt,
+            halt_detail=None if driven or last is None else last.detail,
+            baseline=ledger.experiment(0).score,
+            best=None if champion is None else champion.score,
+            champion=None if champion is None else champion.number,
+            experiments=tally.experiments,
+            kept=tally.kept,
+            refused=tally.refused,
+            last_refusal=next(reversed(ledger.refusals()), None),
+            outcomes=ledger.outcomes(),
+            current=None if unfinished is None else unfinished.number,
+            state=None if unfinished is None else unfinished.state,
+            seconds=tally.seconds,
+            limits=row.limits,
+            wanted=ledger.wanted(),
+            now=ledger.now() if driven else None,
+            created_at=row.created_at,
+        )
