@@ -45,8 +45,9 @@ class Order(Struct, frozen=True, kw_only=True):
 class Viewer(Watcher, Protocol):
     """Is told also what is not an experiment's."""
 
-    metric: str
-    """The unit of the task's score, once it is known."""
+    def opened(self, folder: Path, metric: str, *, goes_on: bool) -> None:
+        """The run is open: what comes is its own."""
+        ...
 
     def say(self, line: str) -> None:
         """Something that a person wants to read."""
@@ -93,9 +94,7 @@ def drive(
             )
             with Run.opened(folder, new if earlier is None else None, files.train) as run:
                 run.limit(order.limits)
-                viewer.metric = prepared.settings.metric
-                verb = "begins" if earlier is None else "goes on"
-                viewer.say(f"run {folder.name} {verb} in {folder}")
+                viewer.opened(folder, run.row.settings.metric, goes_on=earlier is not None)
                 try:
                     return Ended(folder=folder, end=_drive(run, new_agent, sandbox, viewer))
                 except KeyboardInterrupt:

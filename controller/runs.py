@@ -12,7 +12,7 @@ from typing import IO
 import tenacity
 
 from controller.errors import Busy, NotFound, Unusable
-from controller.ledger import Ledger, RunRow, Wanted
+from controller.ledger import Ledger, RunLimits, RunRow, Wanted
 
 LEDGER = "ledger.sqlite"
 _LOCK = "lock"
@@ -122,6 +122,12 @@ def want(folder: Path, what: Wanted) -> None:
     """Say what a person wants of the run in a folder. Raises `NotFound`."""
     with reading(folder), Ledger(folder / LEDGER, writing=True) as ledger:
         ledger.want(what)
+
+
+def limit(folder: Path, limits: RunLimits) -> None:
+    """Change the limits that are given of the run in a folder. Raises `NotFound`."""
+    with reading(folder), Ledger(folder / LEDGER, writing=True) as ledger:
+        ledger.limit_run(limits)
 
 
 def find_run(name: str | None) -> Path:

@@ -162,16 +162,22 @@ def _lost(fault: Exception) -> EngineUnavailable:
 def connect() -> Iterator[SandboxClient]:
     """A client of the sandbox at `SEALED_SOCKET`, or of one that is started for as long as needed.
 
-    A sandbox that was started here lives until its last client has gone. Raises `SandboxError`
-    with the reason if it does not come up.
+    A sandbox that was started here lives until its last client has gone. One that others run is
+    never started here. Raises `SandboxError` with the reason if none answers.
     """
     config = from_environment()
-    config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     client = SandboxClient(config.socket)
     try:
-        with (config.home / "start.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            _lease(config, client)
+        if config.on_demand:
+            config.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with (config.home / "start.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                _lease(config, client)
+        elif not _listens(client):
+            raise EngineUnavailable(
+                f"No sandbox answers at {config.socket}.",
+                "Look at `docker compose logs sandbox`, or unset SEALED_SOCKET.",
+            )
         yield client
     finally:
         client.close()

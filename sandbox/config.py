@@ -23,6 +23,8 @@ class Config:
     """`SEALED_HOME`: state of the sandbox; default `$XDG_STATE_HOME/sealed`."""
     socket: Path
     """`SEALED_SOCKET`: where the API listens; default `sandbox.sock` in the home."""
+    on_demand: bool = True
+    """Whether a client starts the sandbox: not where `SEALED_SOCKET` names one that others run."""
     agent_image: str = AGENT_IMAGE
     """`SEALED_AGENT_IMAGE`: image of the doctor's probes; tasks name their own."""
     scorer_image: str = "sealed-scorer"
@@ -48,6 +50,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Config:
     return Config(
         home=home,
         socket=Path(environment.get("SEALED_SOCKET") or home / "sandbox.sock"),
+        on_demand=not environment.get("SEALED_SOCKET"),
         agent_image=environment.get("SEALED_AGENT_IMAGE") or AGENT_IMAGE,
         scorer_image=environment.get("SEALED_SCORER_IMAGE") or "sealed-scorer",
         runtime=environment.get("SEALED_RUNTIME") or "",

@@ -10,6 +10,7 @@ from controller.cli.doctor import examine
 from controller.cli.exits import Verbs
 from controller.cli.export import export_run
 from controller.cli.run import run_task
+from controller.cli.serve import serve
 from controller.cli.status import show_status
 from controller.cli.trials import try_candidate
 from sandbox.logs import configure
@@ -30,6 +31,7 @@ app.command()(pause)
 app.command()(resume)
 app.command()(stop)
 app.add_typer(experiments.app, name="experiment")
+app.command()(serve)
 app.command("export")(export_run)
 app.add_typer(tasks.app, name="task")
 app.command("doctor")(examine)

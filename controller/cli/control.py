@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from controller.cli.output import say
-from controller.ledger import Wanted
-from controller.runs import find_run, is_driven, want
+from controller.ledger import RunLimits, Wanted
+from controller.runs import find_run, is_driven, limit, want
 
 Run = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Default: the newest.")]
 
@@ -16,8 +16,19 @@ def pause(run: Run = None) -> None:
     _want(run, Wanted.paused, "pauses after the experiment at hand", "stays as it is")
 
 
-def resume(run: Run = None) -> None:
-    """Go on with a run that was paused or stopped."""
+def resume(
+    run: Run = None,
+    experiments: Annotated[
+        int | None, typer.Option(min=0, help="Halt after so many in all.")
+    ] = None,
+    hours: Annotated[float | None, typer.Option(min=0, help="Halt after so many hours.")] = None,
+    plateau: Annotated[
+        int | None, typer.Option(min=1, help="Halt after so many in a row that were not kept.")
+    ] = None,
+) -> None:
+    """Go on with a run that was paused or stopped, or that has come to a limit: give a new one."""
+    limits = RunLimits(most_experiments=experiments, most_hours=hours, plateau=plateau)
+    limit(find_run(run), limits)
     _want(run, Wanted.running, "goes on", "goes on once `sealed serve` or `sealed run` drives it")
 
 

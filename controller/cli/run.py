@@ -17,28 +17,25 @@ from controller.task import find_task
 
 _DONE = {Halt.experiments, Halt.hours, Halt.plateau, Halt.exhausted, Halt.stopped}
 
-Agent = Annotated[Kind | None, typer.Option(help="What proposes; default: search.")]
-Experiments = Annotated[
-    int | None, typer.Option(min=0, help="Halt after so many, the baseline not counted.")
-]
-Hours = Annotated[float | None, typer.Option(min=0, help="Halt after so many hours of running.")]
-Plateau = Annotated[
-    int | None, typer.Option(min=1, help="Halt after so many in a row that were not kept.")
-]
-
 
 def run_task(
     task: Annotated[str, typer.Argument(metavar="TASK", help="A task's folder.")],
     name: Annotated[
         str | None, typer.Option(help="Of the run; the name of one that exists goes on with it.")
     ] = None,
-    agent: Agent = None,
+    agent: Annotated[Kind | None, typer.Option(help="What proposes; default: search.")] = None,
     source: Annotated[
         str | None, typer.Option("--from", metavar="PATH|RUN", help="What a replay proposes.")
     ] = None,
-    experiments: Experiments = None,
-    hours: Hours = None,
-    plateau: Plateau = None,
+    experiments: Annotated[
+        int | None, typer.Option(min=0, help="Halt after so many, the baseline not counted.")
+    ] = None,
+    hours: Annotated[
+        float | None, typer.Option(min=0, help="Halt after so many hours of running.")
+    ] = None,
+    plateau: Annotated[
+        int | None, typer.Option(min=1, help="Halt after so many in a row that were not kept.")
+    ] = None,
 ) -> None:
     """Improve a task's train.py: propose, run, score, decide, record, and again.
 

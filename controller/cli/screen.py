@@ -2,6 +2,7 @@
 
 import math
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -19,11 +20,11 @@ _LETTERS = 100
 
 
 class Screen:
-    """A `Watcher` of the loop, and of other long calls. A context manager: it draws inside."""
+    """A `Viewer` of a run, and of other long calls. A context manager: it draws inside."""
 
     def __init__(self, subject: str, *, quiet: bool = False) -> None:
         """`subject` is what is being done, such as the task's name; `quiet` leaves stdout alone."""
-        self.metric = ""
+        self._metric = ""
         self._subject = subject
         self._stage: Progress | None = None
         self._since = time.monotonic()
@@ -56,6 +57,11 @@ class Screen:
         """A line that stays."""
         self._console.print(Text(line), soft_wrap=True)
 
+    def opened(self, folder: Path, metric: str, *, goes_on: bool) -> None:
+        """See `Viewer`."""
+        self._metric = metric
+        self.say(f"run {folder.name} {'goes on' if goes_on else 'begins'} in {folder}")
+
     def progress(self, progress: Progress) -> None:
         """The call has come to another stage."""
         self._stage, self._since = progress, time.monotonic()
@@ -79,7 +85,7 @@ class Screen:
         verdict = "baseline" if experiment.number == 0 else str(experiment.decision)
         came_to = str(experiment.outcome)
         if experiment.score is not None:
-            came_to = f"{figure(experiment.score)} {self.metric}"
+            came_to = f"{figure(experiment.score)} {self._metric}"
         if experiment.gain is not None:
             came_to += f", gain {figure(experiment.gain)} ± {experiment.standard_error:.2g}"
         kept = experiment.decision is Decision.kept

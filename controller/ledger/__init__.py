@@ -167,6 +167,11 @@ class Ledger:
         row = self._one("wanted")
         return Wanted.running if row is None else Wanted(row["wanted"])
 
+    def wanted_at(self) -> str:
+        """When a person last said so; empty: never."""
+        row = self._one("wanted")
+        return "" if row is None else str(row["wanted_at"])
+
     def now(self) -> Now | None:
         """What the process that drives the run is doing; after a kill, what it was doing."""
         row = self._one("now")

@@ -18,7 +18,7 @@ UPDATE run SET most_experiments = coalesce(:most_experiments, most_experiments),
 UPDATE control SET wanted = :wanted, wanted_at = :now;
 
 -- name: wanted
-SELECT wanted FROM control;
+SELECT wanted, wanted_at FROM control;
 
 -- name: begin_stage
 INSERT INTO now (one, experiment, stage, detail, seconds, since)

@@ -1,5 +1,6 @@
 """The command line, with a fake sandbox behind it: runs and errors."""
 
+import socket
 import sqlite3
 from pathlib import Path
 
@@ -205,3 +206,43 @@ def test_help_is_help(sealed: Sealed) -> None:
     out = sealed("--help").output
     for verb in ("run", "try", "status", "experiment", "export", "task", "doctor"):
         assert f"  {verb} " in out
+
+
+# ---- pause, resume, stop, serve -----------------------------------------------------------------
+
+
+def test_a_run_that_nobody_drives_is_told_so(sealed: Sealed) -> None:
+    """The wish is kept, and the next step is named."""
+    sealed("run", "toy", "--experiments", "1")
+    assert "driven by no process now; it stays as it is" in sealed("pause").output
+    assert "goes on once" in sealed("resume", "toy-1").output
+    assert "toy-1 is driven by no process" in sealed("stop", "toy-1").output
+    assert "No run is named other" in sealed("stop", "other", code=4).output
+
+
+def test_starting_a_run_by_hand_ends_what_held_it(sealed: Sealed) -> None:
+    """`sealed run --name` after `sealed stop` goes on without a `sealed resume`."""
+    sealed("run", "toy", "--name", "night", "--experiments", "1")
+    sealed("stop", "night")
+    sealed("run", "toy", "--name", "night", "--experiments", "2")
+    assert len(experiments("night")) == 3
+
+
+def test_a_plateau_is_a_reason_to_halt(sealed: Sealed) -> None:
+    """With exit code 0: it did what it was told to."""
+    out = sealed("run", "toy", "--plateau", "3", "--experiments", "500").output
+    assert "halted: None of the last 3 experiments was kept." in out
+
+
+def test_a_port_that_is_taken_is_told(sealed: Sealed) -> None:
+    """Before anything is prepared, and with the way out."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        out = sealed("serve", "toy", "--port", port, code=2).output
+    assert f"The page can't listen on 127.0.0.1, port {port}: " in out
+    assert "SEALED_PORT" in out
+
+
+def test_a_task_that_is_not_there_is_not_served(sealed: Sealed) -> None:
+    """A typing error is no reason to wait for ever."""
+    assert "No task folder is at nowhere" in sealed("serve", "nowhere", code=4).output

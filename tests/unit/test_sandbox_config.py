@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.client import connect
 from sandbox.config import PROXY_NAMES, Config, from_environment, instance_of
-from sandbox.errors import BadRequest
+from sandbox.errors import BadRequest, EngineUnavailable
 
 
 def test_an_empty_environment_has_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -50,6 +51,7 @@ def test_each_variable_sets_its_field(tmp_path: Path) -> None:
     assert config == Config(
         home=tmp_path / "home",
         socket=Path("/run/sealed/s.sock"),
+        on_demand=False,
         agent_image="mine/agent",
         scorer_image="mine/scorer",
         runtime="runsc",
@@ -134,3 +136,14 @@ def test_two_that_name_it_at_once_agree(tmp_path: Path) -> None:
         thread.join()
     assert len(names) == 8
     assert len(set(names)) == 1
+
+
+def test_a_sandbox_that_others_run_is_not_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where SEALED_SOCKET names one that does not answer, that is said, and nothing is begun."""
+    monkeypatch.setenv("SEALED_SOCKET", str(tmp_path / "none.sock"))
+    monkeypatch.setenv("SEALED_HOME", str(tmp_path / "home"))
+    with pytest.raises(EngineUnavailable, match=r"No sandbox answers at .*none\.sock"), connect():
+        pass
+    assert not (tmp_path / "home").exists()
