@@ -173,7 +173,7 @@ def connect() -> Iterator[SandboxClient]:
             with (config.home / "start.lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 _lease(config, client)
-        elif not _listens(client):
+        elif not (config.socket.exists() and _listens(client)):
             raise EngineUnavailable(
                 f"No sandbox answers at {config.socket}.",
                 "Look at `docker compose logs sandbox`, or unset SEALED_SOCKET.",
