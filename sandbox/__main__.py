@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import fcntl
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -48,6 +49,8 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     configure("sandbox")
+    # Else a container's first process would not hear it before it serves.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         config = from_environment()
         with _sole(config):
@@ -56,7 +59,11 @@ def main() -> int:
                 reaped = reap(host.engine, host.instance)
                 print(f"removed {reaped.containers} containers, {reaped.volumes} volumes")
                 return 0
-            service = Service(host)
+            try:
+                service = Service(host)
+            except SystemExit:
+                reap(host.engine, host.instance)  # a look at the engine was cut short
+                raise
             try:
                 serve(service, config.socket, on_demand=arguments.on_demand)
             finally:

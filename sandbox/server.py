@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import stat
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -179,8 +180,12 @@ def serve(sandbox: Sandbox, path: Path, *, on_demand: bool) -> None:
     """Serve until SIGTERM, or, `on_demand`, until no client is left.
 
     SIGINT is ignored: a Ctrl-C at a terminal goes to the client, which decides.
+
+    The socket is its user's alone, unless its folder is setgid: who makes a folder so means to
+    share what is in it with the folder's group.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shared = path.parent.stat().st_mode & stat.S_ISGID
     path.unlink(missing_ok=True)
     ended = threading.Event()
     api = Api(sandbox, ended.set if on_demand else None)
@@ -190,7 +195,7 @@ def serve(sandbox: Sandbox, path: Path, *, on_demand: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     with socket.socket(socket.AF_UNIX) as listener:
-        mask = os.umask(0o177)
+        mask = os.umask(0o117 if shared else 0o177)
         try:
             listener.bind(str(path))
         finally:

@@ -2,6 +2,7 @@
 # Is there a Docker engine? If not: install and start one, or say what to type.
 #
 #   engine.sh ensure              an engine answers (DOCKER_HOST is honoured), or exit code 3
+#   engine.sh compose             `docker compose` is there and new enough, or exit code 3
 #   engine.sh install PACKAGE...  Debian packages that are missing, or exit code 3
 #
 # It installs as root on Debian and Ubuntu only, and SEALED_INSTALL=0 forbids that. It never stops or
@@ -11,6 +12,9 @@ set -euo pipefail
 state="${XDG_STATE_HOME:-$HOME/.local/state}/sealed"
 
 say() { echo "engine: $*" >&2; }
+
+# macOS has no such program.
+command -v timeout >/dev/null || timeout() { shift; "$@"; }
 
 # The engine's version, or nothing. A deadline, for a hung daemon must not hang the caller.
 server() { timeout 20 docker version --format '{{.Server.Version}}' 2>/dev/null || true; }
@@ -31,7 +35,7 @@ install() {
     say "installing $* and what it depends on (SEALED_INSTALL=0 forbids it)"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq >&2
-    apt-get install -qq -y --no-install-recommends "$@" </dev/null >&2
+    apt-get install -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends "$@" </dev/null >&2
 }
 
 # Waits until the engine answers, at most so many seconds.
@@ -42,6 +46,85 @@ answers_within() {
         sleep 0.5
     done
     return 1
+}
+
+# Whether a version of Compose is 2.20 or newer: the first whose dependencies can wait for one-shot
+# services as we need it, and whose errors name the missing host path.
+suffices() {
+    local major minor
+    major="${1%%.*}" minor="${1#*.}"
+    minor="${minor%%.*}"
+    case "$major$minor" in "" | *[!0-9]*) return 1 ;; esac
+    [ "$major" -gt 2 ] || { [ "$major" = 2 ] && [ "$minor" -ge 20 ]; }
+}
+
+composer() { timeout 20 docker compose version --short 2>/dev/null | sed 's/^v//' || true; }
+
+# candidate PACKAGE [OPTION...]: the version that apt would install, or nothing.
+candidate() {
+    local package="$1"
+    shift
+    apt-cache "$@" policy "$package" | sed -n 's/^  Candidate: \([0-9]*:\)\{0,1\}\([0-9.]*\).*/\2/p'
+}
+
+# Debian 12 has Compose 1 only. Debian 13's package is a program without dependencies that 12 lacks: it
+# is taken from there by a list of sources that lives for this one call.
+compose_of_trixie() {
+    local mirror options
+    # shellcheck disable=SC2016 # apt's variables, not the shell's
+    mirror="$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' | awk '$2 == "bookworm" { print $1; exit }')"
+    lists="$(mktemp -d)"
+    trap 'rm -rf "$lists"' EXIT
+    chmod 755 "$lists"
+    mkdir -p "$lists/parts" "$lists/lists/partial"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:-http://deb.debian.org/debian} trixie main" >"$lists/trixie.list"
+    options=(-o "Dir::Etc::SourceList=$lists/trixie.list" -o "Dir::Etc::SourceParts=$lists/parts"
+        -o "Dir::State::Lists=$lists/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=)
+    say "this Debian has Compose 1 alone: taking docker-compose and docker-buildx from Debian 13," \
+        "for this once; the machine's sources stay (SEALED_INSTALL=0 forbids it)"
+    apt-get "${options[@]}" update -qq >&2 || return 1
+    # Nothing but these two may change.
+    if apt-get "${options[@]}" -s install --no-install-recommends docker-compose docker-buildx |
+        grep -E '^(Inst|Remv) ' | grep -qvE '^Inst docker-(compose|buildx) '; then
+        return 1
+    fi
+    DEBIAN_FRONTEND=noninteractive apt-get "${options[@]}" install -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends \
+        docker-compose docker-buildx </dev/null >&2
+}
+
+compose() {
+    local version package
+    version="$(composer)"
+    if suffices "$version"; then
+        say "Compose $version"
+        return
+    fi
+    if [ "${SEALED_INSTALL:-1}" != 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get update -qq >&2 || true
+        # In this order: Docker's own packages, Ubuntu's, Debian's.
+        for package in docker-compose-plugin docker-compose-v2 docker-compose; do
+            if suffices "$(candidate "$package")"; then
+                case "$package" in
+                    docker-compose-plugin) install "$package" docker-buildx-plugin ;;
+                    *) install "$package" docker-buildx ;;
+                esac
+                break
+            fi
+        done
+        # shellcheck source=/dev/null
+        if ! suffices "$(composer)" && [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" = bookworm ]; then
+            compose_of_trixie || say "Debian 13's packages could not be installed"
+        fi
+        version="$(composer)"
+        if suffices "$version"; then
+            say "Compose $version"
+            return
+        fi
+    fi
+    give_up "Compose is ${version:-missing}; 2.20 or newer is needed. As root, one of:" \
+        "apt-get install docker-compose-plugin docker-buildx-plugin   # with Docker's own packages" \
+        "apt-get install docker-compose-v2 docker-buildx              # Ubuntu" \
+        "apt-get install docker-compose docker-buildx                 # Debian 13"
 }
 
 start() {
@@ -90,6 +173,7 @@ ensure() {
 
 case "${1:-}" in
     ensure) ensure ;;
+    compose) compose ;;
     install) shift; install "$@" ;;
-    *) echo "usage: $0 ensure | install PACKAGE..." >&2; exit 2 ;;
+    *) echo "usage: $0 ensure | compose | install PACKAGE..." >&2; exit 2 ;;
 esac

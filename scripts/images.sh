@@ -11,8 +11,14 @@
 #   SEALED_TORCH=VERSION     torch to install (default: the Dockerfile's)
 #   SEALED_TORCH_INDEX=URL   index to take torch from: a CPU or a CUDA build
 #   SEALED_COMPILER=1        add g++ to the agent image, for torch.compile
+#   SEALED_CA_BUNDLE=FILE    certificates that a build trusts which uses a network of its own
+#   SEALED_PIP_INDEX=URL     and the index that it takes packages from
+#
+# .env may set them too.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/env.sh
+. scripts/env.sh
 
 python="${PYTHON:-python3}"
 torch="${SEALED_TORCH:-$(sed -n 's/^ARG TORCH=//p' images/agent/Dockerfile)}"
@@ -64,7 +70,8 @@ wheels() {
 # image NAME FILE...: builds sealed-NAME from its wheels and these files, and nothing else of the
 # repository: a build is not sent wheels or data that it does not need.
 image() {
-    local name="$1" started="$SECONDS" log="$logs/$1" inputs options=(--build-arg "BASE=$base")
+    local name="$1" started="$SECONDS" log="$logs/$1" inputs certificates=images/certificates/README.md
+    local options=(--build-arg "BASE=$base")
     shift
     if wheels "$name"; then
         options+=(--build-arg OFFLINE=1)
@@ -76,14 +83,18 @@ image() {
     else
         say "$name: pip could not download the wheels here; the build will use a network of its own"
         rm -rf "images/wheels/$name"
+        certificates=images/certificates
+        options+=(--build-arg "PIP_INDEX_URL=${SEALED_PIP_INDEX:-}")
     fi
+    # Without a value: those that the environment has.
+    options+=(--build-arg http_proxy --build-arg https_proxy --build-arg no_proxy)
     mkdir -p "images/wheels/$name"
     if [ "$name" = agent ]; then
         options+=(--build-arg "TORCH=$torch" --build-arg "TORCH_INDEX_URL=$torch_index"
             --build-arg "COMPILER=$compiler")
     fi
     set -- "images/$name/Dockerfile" "requirements/$name.txt" images/build images/common \
-        images/wheels/README.md "images/wheels/$name" "$@"
+        images/wheels/README.md "images/wheels/$name" "$certificates" "$@"
 
     inputs="$(printf '%s\n' "$(hash_of "$@")" "$(docker image inspect --format '{{.Id}}' "$base")" "${options[@]}" |
         sha256sum | cut -d' ' -f1)"
@@ -107,6 +118,7 @@ case "${1:-}" in
     roles | all) ;;
     *) echo "usage: $0 roles|all" >&2; exit 2 ;;
 esac
+sealed_certificates
 logs="$(mktemp -d)"
 trap 'rm -rf "$logs"' EXIT
 base="$(scripts/base.sh)"

@@ -11,6 +11,12 @@ for tool in bash sleep timeout tar; do
     command -v "$tool" >/dev/null || { echo "The base image has no '$tool'." >&2; exit 1; }
 done
 
+# Certificates that this build trusts beside those of the base; nothing of them reaches an image.
+if [ -f /build/certificates/bundle.pem ]; then
+    cat /build/certificates/bundle.pem >/build/trusted.pem
+    [ ! -f /etc/ssl/certs/ca-certificates.crt ] || cat /etc/ssl/certs/ca-certificates.crt >>/build/trusted.pem
+fi
+
 if [ "$compiler" = 1 ]; then
     apt-get update -q
     # The public Python image has its headers already, and knows no package of that name.

@@ -1,0 +1,33 @@
+# Sourced. Takes SEALED_* and proxies from .env, as Compose does: what the environment sets goes first.
+# Values are words or quoted words; nothing in them is expanded.
+sealed_env() {
+    local line name value
+    [ -f .env ] || return 0
+    while IFS= read -r line || [ -n "$line" ]; do
+        name="${line%%=*}" value="${line#*=}"
+        case "$name" in
+            *[!A-Za-z0-9_]* | "") continue ;;
+            SEALED_* | http_proxy | https_proxy | no_proxy) ;;
+            *) continue ;;
+        esac
+        [ "$name" != "$line" ] && [ -z "${!name+set}" ] || continue
+        case "$value" in
+            \"*\") value="${value#\"}" value="${value%\"}" ;;
+            \'*\') value="${value#\'}" value="${value%\'}" ;;
+            *) value="${value%%[[:space:]]#*}" value="${value%"${value##*[![:space:]]}"}" ;;
+        esac
+        export "$name=$value"
+    done <.env
+}
+sealed_env
+
+# SEALED_CA_BUNDLE lies where builds and the sandbox look for it.
+sealed_certificates() {
+    local place=images/certificates/bundle.pem
+    [ -n "${SEALED_CA_BUNDLE:-}" ] || return 0
+    if [ ! -f "$SEALED_CA_BUNDLE" ]; then
+        echo "SEALED_CA_BUNDLE names no file: $SEALED_CA_BUNDLE. Give a PEM file." >&2
+        return 3
+    fi
+    cmp -s "$SEALED_CA_BUNDLE" "$place" || install -m 644 "$SEALED_CA_BUNDLE" "$place"
+}
