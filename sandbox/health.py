@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import sys
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 
 _SECONDS = 10
@@ -30,10 +31,10 @@ class _Connection(HTTPConnection):
 def look(path: str) -> str:
     """What is wrong with the sandbox that listens at `path`; empty if it is well."""
     try:
-        connection = _Connection(path)
-        connection.request("POST", _INFO)
-        answer = connection.getresponse()
-        body = json.loads(answer.read(65536))
+        with closing(_Connection(path)) as connection:
+            connection.request("POST", _INFO)
+            answer = connection.getresponse()
+            body = json.loads(answer.read(65536))
     except (OSError, HTTPException, ValueError) as fault:
         return f"The sandbox does not answer at {path}: {fault}."
     if answer.status == 200:

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced. Takes SEALED_* and proxies from .env, as Compose does: what the environment sets goes first.
 # Values are words or quoted words; nothing in them is expanded.
 sealed_env() {
@@ -10,7 +11,7 @@ sealed_env() {
             SEALED_* | http_proxy | https_proxy | no_proxy) ;;
             *) continue ;;
         esac
-        [ "$name" != "$line" ] && [ -z "${!name+set}" ] || continue
+        if [ "$name" = "$line" ] || [ -n "${!name+set}" ]; then continue; fi
         case "$value" in
             \"*\") value="${value#\"}" value="${value%\"}" ;;
             \'*\') value="${value#\'}" value="${value%\'}" ;;

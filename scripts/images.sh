@@ -9,7 +9,8 @@
 #   SEALED_BASE=IMAGE        base image to build on (default: see scripts/base.sh)
 #   SEALED_OFFLINE=1         take the wheels that lie in images/wheels, download nothing
 #   SEALED_TORCH=VERSION     torch to install (default: the Dockerfile's)
-#   SEALED_TORCH_INDEX=URL   index to take torch from: a CPU or a CUDA build
+#   SEALED_TORCH_INDEX=URL   index to take torch from (default: pytorch.org's for CPUs, or, where the
+#                            engine has NVIDIA's runtime, pip's own, whose builds are for CUDA)
 #   SEALED_COMPILER=1        add g++ to the agent image, for torch.compile
 #   SEALED_CA_BUNDLE=FILE    certificates that a build trusts which uses a network of its own
 #   SEALED_PIP_INDEX=URL     and the index that it takes packages from
@@ -20,9 +21,16 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/env.sh
 . scripts/env.sh
 
+default_index() {
+    case "$(docker info --format '{{json .Runtimes}}' 2>/dev/null)" in
+        *'"nvidia"'*) ;;
+        *) echo https://download.pytorch.org/whl/cpu ;;
+    esac
+}
+
 python="${PYTHON:-python3}"
 torch="${SEALED_TORCH:-$(sed -n 's/^ARG TORCH=//p' images/agent/Dockerfile)}"
-torch_index="${SEALED_TORCH_INDEX:-}"
+torch_index="${SEALED_TORCH_INDEX-$(default_index)}"
 compiler="${SEALED_COMPILER:-0}"
 offline="${SEALED_OFFLINE:-0}"
 
@@ -90,8 +98,8 @@ image() {
     options+=(--build-arg http_proxy --build-arg https_proxy --build-arg no_proxy)
     mkdir -p "images/wheels/$name"
     if [ "$name" = agent ]; then
-        options+=(--build-arg "TORCH=$torch" --build-arg "TORCH_INDEX_URL=$torch_index"
-            --build-arg "COMPILER=$compiler")
+        options+=(--build-arg "TORCH=$torch" --build-arg "COMPILER=$compiler")
+        [ "$certificates" != images/certificates ] || options+=(--build-arg "TORCH_INDEX_URL=$torch_index")
     fi
     set -- "images/$name/Dockerfile" "requirements/$name.txt" images/build images/common \
         images/wheels/README.md "images/wheels/$name" "$certificates" "$@"
