@@ -22,7 +22,7 @@ from controller.halting import Halted
 from controller.ledger import Halt, NewRun, RunLimits, RunRow, Wanted
 from controller.loop import Loop, Watcher
 from controller.run import Run
-from controller.runs import claimed, created, reading, wanted
+from controller.runs import claimed, created, files_of, wanted
 from controller.task import find_task, read_task
 from sandbox.api import Sandbox, TaskFiles
 
@@ -87,6 +87,7 @@ def drive(
                 task_hash=prepared.hash,
                 program=files.program,
                 prepare=files.prepare,
+                dockerfile=files.dockerfile,
                 settings=prepared.settings,
                 agent=kind,
                 agent_source=origin,
@@ -116,9 +117,7 @@ def _check_same(
     folder: Path, earlier: RunRow, files: TaskFiles, agent: Kind | None, origin: str | None
 ) -> None:
     """A run keeps its task and its agent: scores of two tasks can't be compared."""
-    with reading(folder) as (ledger, _):
-        train = ledger.candidate(0)
-    if (earlier.program, train, earlier.prepare) != (files.program, files.train, files.prepare):
+    if files != files_of(folder):
         raise Unusable(
             f"The run {folder.name} began with other files of the task {earlier.task_name}.",
             "Give another --name, or leave it out for a new run.",

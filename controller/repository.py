@@ -1,13 +1,13 @@
 """The git repository of a run: the only file that imports git.
 
-`main` has the root commit, which is the task's own three files, and one commit for each kept
+`main` has the root commit, which is the task's own files, and one commit for each kept
 candidate. Every experiment, kept or not, is at `refs/experiments/<number>`. A commit is made once
 its decision is stored, on top of the champion that it was compared with, so `main` at no moment
 points to a loser. All bytes of a commit come from the ledger: made again, it has the same id.
 
 Plumbing only: objects, refs and index are written by GitPython's own code. No git process is
 started in the repository, so no hook, filter, attribute, template, signing or configuration of the
-user takes part. The three names in a tree are constants, refs are made from numbers, and what
+user takes part. The names in a tree are constants, refs are made from numbers, and what
 models write is in blobs and quoted in messages, nowhere else.
 
 The repository has a working tree, so that a person finds the champion's train.py as a file. It is
@@ -156,7 +156,9 @@ class Repository:
 
 def _contents(files: TaskFiles) -> list[tuple[str, bytes]]:
     """In the order that git wants in a tree: by name."""
+    own = [("Dockerfile", files.dockerfile.encode())] if files.dockerfile else []
     return [
+        *own,
         ("prepare.py", files.prepare.encode()),
         ("program.md", files.program.encode()),
         ("train.py", files.train.encode()),

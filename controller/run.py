@@ -109,6 +109,7 @@ class Run:
             program=self.row.program,
             train=self.ledger.candidate(experiment.number),
             prepare=self.row.prepare,
+            dockerfile=self.row.dockerfile,
         )
 
     def _restore(self) -> None:

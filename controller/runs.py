@@ -13,6 +13,7 @@ import tenacity
 
 from controller.errors import Busy, NotFound, Unusable
 from controller.ledger import Ledger, RunLimits, RunRow, Wanted
+from sandbox.api import TaskFiles
 
 LEDGER = "ledger.sqlite"
 _LOCK = "lock"
@@ -110,6 +111,18 @@ def reading(folder: Path) -> Iterator[tuple[Ledger, RunRow]]:
         if row is None:
             raise NotFound(f"The run in {folder} was never created.", "Remove the folder.")
         yield ledger, row
+
+
+def files_of(folder: Path) -> TaskFiles:
+    """The files of the task that the run in a folder began with. Raises `NotFound`."""
+    with reading(folder) as (ledger, row):
+        return TaskFiles(
+            name=row.task_name,
+            program=row.program,
+            train=ledger.candidate(0),
+            prepare=row.prepare,
+            dockerfile=row.dockerfile,
+        )
 
 
 def wanted(folder: Path) -> Wanted:

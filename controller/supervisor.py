@@ -22,7 +22,7 @@ from controller.agents.base import Unfit
 from controller.driver import Order, drive
 from controller.errors import Busy, ControllerError
 from controller.ledger import Experiment, Halt, RunLimits, Wanted
-from controller.runs import all_runs, find_run, reading, wanted
+from controller.runs import all_runs, files_of, find_run, reading, wanted
 from controller.task import find_task, read_task
 from controller.text import one_line
 from sandbox.api import Progress, Sandbox
@@ -204,13 +204,7 @@ def _newest_run(task: str) -> str | None:
     """The newest run that began with the task's present files; None: there is none."""
     files = read_task(find_task(task))
     for folder in reversed(all_runs()):
-        with reading(folder) as (ledger, row):
-            began_with = (row.program, ledger.candidate(0), row.prepare)
-        if row.task_name == files.name and began_with == (
-            files.program,
-            files.train,
-            files.prepare,
-        ):
+        if files_of(folder) == files:
             return folder.name
     return None
 

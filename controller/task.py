@@ -7,6 +7,8 @@ from controller.errors import NotFound, Unusable
 from sandbox.api import TaskFiles
 
 _FILES = ("program.md", "train.py", "prepare.py")
+_DOCKERFILE = "Dockerfile"
+"""Of the task's own agent image; most tasks have none."""
 _MOST_BYTES = 1024 * 1024
 """Far above what the sandbox takes; so that a wrong path to a huge file is no surprise."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}")
@@ -21,7 +23,7 @@ def find_task(name: str) -> Path:
 
 
 def read_task(folder: Path) -> TaskFiles:
-    """The three files of a task, byte for byte. Raises `NotFound`, `Unusable`."""
+    """The files of a task, byte for byte. Raises `NotFound`, `Unusable`."""
     name = folder.resolve().name
     if not _NAME.fullmatch(name):
         raise Unusable(
@@ -34,7 +36,11 @@ def read_task(folder: Path) -> TaskFiles:
             f"A task has {', '.join(_FILES[:2])} and {_FILES[2]}; see tasks/README.md.",
         )
     program, train, prepare = (read_text(folder / file) for file in _FILES)
-    return TaskFiles(name=name, program=program, train=train, prepare=prepare)
+    own = folder / _DOCKERFILE
+    dockerfile = read_text(own) if own.exists() else ""
+    return TaskFiles(
+        name=name, program=program, train=train, prepare=prepare, dockerfile=dockerfile
+    )
 
 
 def read_text(path: Path) -> str:

@@ -147,8 +147,9 @@ def _rounded(score: float, unit: float) -> float:
 
 
 def _count(score: float, unit: float) -> int:
-    # Bounded, for a huge score over a tiny step is infinite.
-    return round(max(-1e15, min(1e15, score / unit)))
+    # Bounded, for a huge score over a tiny step is infinite, and so are many huge steps.
+    most = min(1e15, 1e300 / unit)
+    return round(max(-most, min(most, score / unit)))
 
 
 def _multiple(count: int, unit: float) -> float:

@@ -99,10 +99,12 @@ class TaskFiles(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     program: str
     train: str
     prepare: str
+    dockerfile: str = ""
+    """Of the task's own agent image; empty: it has none."""
 
 
 class Task(Struct, frozen=True, kw_only=True):
-    """A prepared task. `hash` is the SHA-256 of its three files, and its name in every call."""
+    """A prepared task. `hash` is the SHA-256 of its files, and its name in every call."""
 
     hash: str
     name: str

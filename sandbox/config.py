@@ -35,6 +35,8 @@ class Config:
     """`SEALED_GPUS`: UUIDs, separated by commas; default: those that the engine shows."""
     ca_bundle: Path | None = None
     """`SEALED_CA_BUNDLE`: certificates that the prepare role trusts, as one PEM file."""
+    package_index: str = ""
+    """`PIP_INDEX_URL`: a mirror, for the prepare role and for images that tasks bring."""
     proxies: Mapping[str, str] = field(default_factory=dict)
     """`http_proxy` and its kin: handed to the prepare role alone."""
 
@@ -56,6 +58,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Config:
         runtime=environment.get("SEALED_RUNTIME") or "",
         gpus=None if gpus is None else tuple(u.strip() for u in gpus.split(",") if u.strip()),
         ca_bundle=Path(bundle) if bundle else None,
+        package_index=environment.get("PIP_INDEX_URL") or "",
         proxies={name: environment[name] for name in PROXY_NAMES if environment.get(name)},
     )
 

@@ -5,8 +5,10 @@ decided in `policy.py`; here it is only carried out.
 """
 
 import contextlib
+import io
 import math
 import socket
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
@@ -33,6 +35,10 @@ _START_ENGINE = "Start the engine (`scripts/engine.sh ensure`), or set DOCKER_HO
 
 class Gone(Exception):
     """The container, volume or exec is not there."""
+
+
+class BuildFailed(Exception):
+    """A step of an image's build failed; the text is the build's output."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,35 @@ class Engine:
             config=found.get("Config") or {},
             size=int(found.get("Size") or 0),
         )
+
+    def build(
+        self, context: bytes, tag: str, *, labels: Mapping[str, str], arguments: Mapping[str, str]
+    ) -> None:
+        """Build an image from a tar file with a Dockerfile. Raises `BuildFailed`.
+
+        The steps run with the engine's default network and within the prepare role's memory.
+        """
+        said: deque[str] = deque(maxlen=limits.BUILD_LINES)
+        lines = _call(
+            self._api.build,
+            fileobj=io.BytesIO(context),
+            custom_context=True,
+            tag=tag,
+            rm=True,
+            forcerm=True,
+            labels=dict(labels),
+            buildargs=dict(arguments),
+            container_limits={"memory": limits.PREPARE_MEMORY_MIB * 2**20, "memswap": -1},
+            timeout=limits.PREPARE,
+            decode=True,
+        )
+        failed = False
+        with _translated():
+            for line in lines:  # to the end, which closes the stream
+                said.append(str(line.get("stream") or line.get("error") or ""))
+                failed |= "error" in line
+        if failed:
+            raise BuildFailed("".join(said))
 
     # ---- volumes ---------------------------------------------------------------------------
 

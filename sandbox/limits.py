@@ -22,6 +22,8 @@ ENGINE_CALL = 30
 """Deadline of every call to the engine."""
 PREPARE = 3600
 """`prepare` is killed after this; the task is refused."""
+BUILD_LINES = 200
+"""What is kept of an image's build to tell why it failed, from its end."""
 ATTEMPTS = 3
 """A trial that ends in `error` is tried again with the same seed, this often in all."""
 

@@ -29,10 +29,11 @@ def make_data(host: Host, store: TaskStore, files: TaskFiles, image: str) -> Dat
     for volume in volumes.of_data():
         host.engine.create_volume(volume, labels)
     bundle = host.config.ca_bundle
+    index = host.config.package_index
     order: dict[str, Any] = {
         "prepare": files.prepare,
         "salt": store.salt(name),
-        "environment": dict(host.config.proxies),
+        "environment": dict(host.config.proxies) | ({"PIP_INDEX_URL": index} if index else {}),
         "ca_bundle": bundle.read_text() if bundle else "",
     }
     return _run(host, Role.prepare, volumes, image, frames.Kind.PREPARE, values.encode(order))

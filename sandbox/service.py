@@ -24,6 +24,7 @@ from sandbox.doctor import examine
 from sandbox.errors import BadCandidate, BadTask, DataAltered, NoSpace
 from sandbox.gpus import Gpus
 from sandbox.host import Host
+from sandbox.own_image import build_own_image
 from sandbox.preparation import hash_data, make_data
 from sandbox.probe import gpu_uuids
 from sandbox.reaper import ReaperTimer, reap
@@ -81,9 +82,10 @@ class Service:
             raise BadTask(f"train.py: {fault.message}", fault.next_step) from None
         self._host.check_size(settings)
         self._gpus.check(settings.gpus)
-        _, scorer = self._host.images(settings)
         self._check_disk()
         with self.trials.slot:
+            build_own_image(self._host.engine, self._host.config, files, settings, on_progress)
+            _, scorer = self._host.images(settings)
             name = data_name(files)
             data = self._store.data(name)
             if data is None or self._missing_volumes(name):

@@ -44,9 +44,10 @@ class StoredTask(Struct, frozen=True, kw_only=True):
 
 
 def task_hash(files: TaskFiles) -> str:
-    """SHA-256 over the three files, each with its length."""
+    """SHA-256 over the three files, and the Dockerfile if there is one, each with its length."""
     digest = hashlib.sha256()
-    for text in (files.program, files.train, files.prepare):
+    own = [files.dockerfile] if files.dockerfile else []
+    for text in (files.program, files.train, files.prepare, *own):
         data = text.encode()
         digest.update(len(data).to_bytes(8, "big") + data)
     return digest.hexdigest()

@@ -1,12 +1,12 @@
 -- name: insert_run
 INSERT INTO run (one, id, created_at, task_name, task_hash, program, prepare, settings, agent,
-                 agent_source, most_experiments, most_hours, plateau)
+                 agent_source, most_experiments, most_hours, plateau, dockerfile)
 VALUES (1, :id, :now, :task_name, :task_hash, :program, :prepare, :settings, :agent,
-        :agent_source, :most_experiments, :most_hours, :plateau);
+        :agent_source, :most_experiments, :most_hours, :plateau, :dockerfile);
 
 -- name: run
 SELECT id, created_at, task_name, task_hash, program, prepare, settings, agent, agent_source,
-       most_experiments, most_hours, plateau
+       most_experiments, most_hours, plateau, dockerfile
 FROM run;
 
 -- name: limit_run

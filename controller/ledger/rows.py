@@ -72,6 +72,7 @@ class NewRun(Struct, frozen=True, kw_only=True):
     task_hash: str
     program: str
     prepare: str
+    dockerfile: str = ""
     settings: TaskSettings
     agent: str
     agent_source: str | None

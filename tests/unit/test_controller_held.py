@@ -154,6 +154,7 @@ def test_a_ledger_of_the_version_before_is_read_and_written() -> None:
     with sqlite3.connect(path) as db:
         db.executescript(
             "DROP TABLE control; DROP TABLE now; ALTER TABLE run DROP COLUMN plateau;"
+            "ALTER TABLE run DROP COLUMN dockerfile;"
             "PRAGMA user_version = 1;"
         )
     with ledger_of() as ledger:

@@ -16,5 +16,8 @@ CREATE TABLE now (
     since TEXT NOT NULL
 ) STRICT;
 
+-- Of the task's own agent image; empty: it has none.
+ALTER TABLE run ADD COLUMN dockerfile TEXT NOT NULL DEFAULT '';
+
 -- Halt after so many experiments in a row that were not kept.
 ALTER TABLE run ADD COLUMN plateau INTEGER;

@@ -1,0 +1,121 @@
+"""A task that brings packages: its image is built, linted and used; with a real engine."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace as replace_config
+from pathlib import Path
+
+import docker.errors
+import pytest
+from msgspec.structs import replace
+
+from sandbox.api import Outcome, Task, TaskFiles, TrialRequest
+from sandbox.errors import BadTask
+from sandbox.service import Service
+from sandbox.store import task_hash
+from tests.conftest import TINY
+from tests.support.files import task_files
+
+pytestmark = pytest.mark.docker
+
+PACKAGE = "/opt/sealed/venv/lib/python3.11/site-packages/own_package.py"
+PRELUDE = """\
+import os
+import stat
+import own_package
+
+assert own_package.ANSWER == 42
+assert not os.stat("/usr/bin/raises").st_mode & stat.S_ISUID
+assert not os.path.exists("/sealed-certificates.pem")
+assert "PIP_CERT" not in os.environ
+"""
+
+
+@pytest.fixture
+def tag(service: Service) -> Iterator[str]:
+    """A name for an image, which is removed at the end."""
+    name = f"sealed-test-{secrets.token_hex(4)}"
+    yield name
+    with suppress(docker.errors.ImageNotFound):
+        service._host.engine._api.remove_image(name, force=True)
+
+
+@pytest.fixture
+def prepared(service: Service) -> Iterator[Callable[[TaskFiles], Task]]:
+    """Prepares tasks, which are forgotten at the end."""
+    tasks: dict[str, Task] = {}
+
+    def prepare(files: TaskFiles) -> Task:
+        task = service.prepare(files)
+        return tasks.setdefault(task.hash, task)
+
+    yield prepare
+    for task in tasks:
+        service.forget(task)
+
+
+def with_image(tag: str, *steps: str, **changes: str) -> TaskFiles:
+    """The tiny task, with an image of its own."""
+    program = (TINY / "program.md").read_text().replace("---\n", f"---\nimage: {tag}\n", 1)
+    dockerfile = "\n".join(("FROM sealed-agent", *steps)) + "\n"
+    return replace(task_files(TINY, program=program, dockerfile=dockerfile), **changes)
+
+
+PACKAGE_STEPS = (
+    f"RUN echo 'ANSWER = 42' > {PACKAGE}",
+    "RUN cp /bin/true /usr/bin/raises && chmod 4755 /usr/bin/raises",
+)
+
+
+def test_a_package_is_there_in_training_and_answering(
+    service: Service,
+    tag: str,
+    prepared: Callable[[TaskFiles], Task],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Built once; no setuid program, certificate or variable of the build is left in it."""
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_text("-----BEGIN CERTIFICATE-----\n")
+    config = replace_config(service._host.config, ca_bundle=bundle)
+    monkeypatch.setattr(service, "_host", replace_config(service._host, config=config))
+    trusted = "RUN test -f /sealed-certificates.pem && test $PIP_CERT = /sealed-certificates.pem"
+    files = with_image(tag, *PACKAGE_STEPS, trusted)
+    files = replace(files, train=PRELUDE + files.train)
+    stages: list[str] = []
+    task = prepared(files)
+    service.prepare(files, lambda progress: stages.append(progress.detail))
+    assert stages == []
+    request = TrialRequest(key=f"own-{tag}", task=task.hash, candidate=files.train)
+    result = service.run(request)
+    assert (result.outcome, result.log) == (Outcome.scored, "")
+    assert service._host.engine.image(tag).config.get("Env") == (
+        service._host.engine.image("sealed-agent").config.get("Env")
+    )
+
+
+def test_a_build_that_fails_tells_its_last_words(service: Service, tag: str) -> None:
+    """Nothing is prepared then."""
+    with pytest.raises(BadTask, match=r"does not build: .*returned a non-zero code: 7") as caught:
+        service.prepare(with_image(tag, "RUN echo the reason; exit 7"))
+    assert "the reason" in caught.value.next_step
+    assert task_hash(with_image(tag, "RUN echo the reason; exit 7")) not in {
+        task.hash for task in service.tasks()
+    }
+
+
+def test_an_image_of_its_own_needs_a_name_of_its_own(
+    service: Service, tag: str, prepared: Callable[[TaskFiles], Task]
+) -> None:
+    """Neither the agent image nor an image of others is built over; an own one is built anew."""
+    with pytest.raises(BadTask, match="but no image of its own"):
+        service.prepare(task_files(TINY, dockerfile="FROM sealed-agent\n"))
+    with pytest.raises(BadTask, match="image sealed-scorer is there already, and is not this task"):
+        service.prepare(with_image("sealed-scorer"))
+    prepared(with_image(tag, "RUN true"))
+    first = service._host.engine.image(tag).id
+    with pytest.raises(BadTask, match="is not this task's"):
+        service.prepare(with_image(tag, "RUN true # other", name="other"))
+    prepared(with_image(tag, "RUN true # anew"))
+    assert service._host.engine.image(tag).id != first
