@@ -1,5 +1,5 @@
 # sealed-autoresearch: `make up` starts a run, `make test` proves the promises.
-# Settings of the scripts (SEALED_INSTALL, SEALED_BASE, SEALED_OFFLINE, …) come from the environment.
+# Settings (SEALED_INSTALL, SEALED_BASE, SEALED_OFFLINE, …) come from the environment or from .env.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -13,8 +13,8 @@ export REQUIRE_DOCKER ?= $(if $(CI),1,)
 .PHONY: help up down test test-all bench format lint lock images engine venv clean
 
 help:
-	@echo "make up        install, build, check, and run tasks/digits"
-	@echo "make down      remove every container and volume that the sandbox left behind"
+	@echo "make up        check, build, start, and wait for the first score; again: go on"
+	@echo "make down      stop, and remove every container that is left; data and runs stay"
 	@echo "make test      linters and all tests but the slow ones"
 	@echo "make test-all  linters and all tests"
 	@echo "make bench     overheads as ratios: a table, and bench.json"
@@ -24,13 +24,11 @@ help:
 	@echo "make venv      .venv with everything, and .venv/bin/sealed"
 	@echo "make clean     remove .venv and caches"
 
-up: venv engine
-	PYTHON=$(BIN)/python scripts/images.sh roles
-	$(BIN)/sealed doctor
-	$(BIN)/sealed run tasks/digits
+up:
+	@scripts/up.sh
 
-down: venv
-	$(BIN)/python -m sandbox reap
+down:
+	@scripts/down.sh
 
 test: lint engine
 	PYTHON=$(BIN)/python scripts/images.sh roles

@@ -32,3 +32,12 @@ sealed_certificates() {
     fi
     cmp -s "$SEALED_CA_BUNDLE" "$place" || install -m 644 "$SEALED_CA_BUNDLE" "$place"
 }
+
+# Where the engine's socket is not the usual one, Compose must mount the one that is used here.
+sealed_socket() {
+    local host
+    host="${DOCKER_HOST:-$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null || true)}"
+    case "$(uname) $host" in
+        "Linux unix://"*) export SEALED_ENGINE_SOCKET="${SEALED_ENGINE_SOCKET:-${host#unix://}}" ;;
+    esac
+}

@@ -51,7 +51,15 @@ download() {
         options+=(--platform "manylinux${tag}_$machine")
     done
     "$python" -m pip download -qq --disable-pip-version-check --only-binary=:all: \
-        --python-version 3.11 --implementation cp "${options[@]}" --dest "images/wheels/$image" "$@"
+        --python-version 3.11 --implementation cp "${options[@]}" --dest "images/wheels/$image" "$@" \
+        2>>"$logs/$image.pip"
+}
+
+# torch_wheels INDEX: torch from an index (empty: pip's own), and what it asks for.
+torch_wheels() {
+    local folder=images/wheels/agent
+    download agent --retries 1 --find-links "$folder" --constraint "$folder/.pins" \
+        ${1:+--index-url "$1"} "torch==$torch"
 }
 
 # wheels IMAGE: puts what the image installs into images/wheels/IMAGE; fails where it cannot.
@@ -69,8 +77,12 @@ wheels() {
     if [ "$image" = agent ]; then
         # What torch asks for is held to the versions that are pinned by hash.
         sed -n 's/^\([a-z0-9.-]*==[^ ]*\).*/\1/p' requirements/agent.txt >"$folder/.pins"
-        download agent --find-links "$folder" --constraint "$folder/.pins" \
-            ${torch_index:+--index-url "$torch_index"} "torch==$torch" || return 1
+        if ! torch_wheels "$torch_index"; then
+            # An index that nobody chose may be out of reach where pip's own is a mirror.
+            [ -z "${SEALED_TORCH_INDEX+set}" ] && [ -n "$torch_index" ] || return 1
+            say "agent: no torch from $torch_index; taking what pip's own index has"
+            torch_wheels "" || return 1
+        fi
     fi
     echo "$stamp" >"$folder/.stamp"
 }
@@ -89,6 +101,7 @@ image() {
             *) options+=(--network none) ;;
         esac
     else
+        tail -n 3 "$log.pip" >&2
         say "$name: pip could not download the wheels here; the build will use a network of its own"
         rm -rf "images/wheels/$name"
         certificates=images/certificates

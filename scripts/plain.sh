@@ -1,0 +1,36 @@
+# shellcheck shell=bash
+# Sourced. The run on the plain host, where there is no Compose: `sealed serve` in the background, which
+# starts a sandbox of its own.
+plain_state="${SEALED_HOME:-${XDG_STATE_HOME:-$HOME/.local/state}/sealed}"
+plain_log="$plain_state/serve.log"
+plain_pid="$plain_state/serve.pid"
+
+# The process that was started here, if it still is that one.
+plain_running() {
+    local pid
+    pid="$(cat "$plain_pid" 2>/dev/null)" && [ -n "$pid" ] || return 1
+    case "$(ps -p "$pid" -o args= 2>/dev/null)" in
+        *"sealed serve"*) echo "$pid" ;;
+        *) return 1 ;;
+    esac
+}
+
+plain_start() {
+    make --no-print-directory venv
+    if plain_running >/dev/null; then return 0; fi
+    mkdir -p "$plain_state"
+    SEALED_TASK="${SEALED_TASK:-tasks/text}" nohup .venv/bin/sealed serve </dev/null >>"$plain_log" 2>&1 &
+    echo "$!" >"$plain_pid"
+}
+
+# SIGTERM ends the trial and records it; the sandbox leaves with its last client.
+plain_stop() {
+    local pid end=$((SECONDS + 60))
+    if ! pid="$(plain_running)"; then
+        rm -f "$plain_pid"
+        return 0
+    fi
+    kill "$pid"
+    while plain_running >/dev/null && [ "$SECONDS" -lt "$end" ]; do sleep 0.5; done
+    rm -f "$plain_pid"
+}
