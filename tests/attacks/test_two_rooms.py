@@ -36,6 +36,18 @@ def test_control_an_honest_model_is_scored(honest: TrialResult) -> None:
     assert honest.score == pytest.approx(honest.rehearsal_score, abs=0.1)
 
 
+def test_control_what_the_baseline_shows_is_allowed(service: Service) -> None:
+    """A `train.py` whose rooms lie apart is scored, and so is a candidate like it, but no worse."""
+    apart = (LANGUAGE / "train.py").read_text()
+    apart = apart.replace('question["windows"])', 'question["windows"]) + 0.07')
+    assert "+ 0.07" in apart
+    task = service.prepare(task_files(LANGUAGE, train=apart))
+    with pytest.MonkeyPatch.context() as patch:
+        bench = Bench(service, task, patch)
+        assert bench.run(apart).outcome is Outcome.scored
+        assert bench.run(apart.replace("0.07", "0.3")).outcome is Outcome.dishonest
+
+
 @pytest.mark.claim("claims-are-audited")
 @pytest.mark.parametrize(
     ("name", "constants"),

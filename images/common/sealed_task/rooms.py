@@ -50,6 +50,9 @@ Tokens = NDArray[np.uint8]
 LEAST = 1e-9
 """Stands for a zero, where a window gives no position a reason to be drawn, or too few."""
 
+REMEDY = "both rooms must compute the same, from the tokens before alone"
+"""What an honest candidate is told in its rehearsal."""
+
 
 @dataclass(frozen=True)
 class Audit:
@@ -239,7 +242,7 @@ def prices(logits: NDArray[np.float32], tokens: Tokens, ceiling: float) -> Float
 def single_fault(differences: Floats, audit: Audit) -> str:
     """Why one claim is dishonest by itself; empty if none is. Nats, any shape."""
     if np.abs(differences).max() > audit.hard_tolerance:
-        return "a claimed loss is not what the model charges when it has not seen the token"
+        return f"a claimed loss is not what the model charges blind; {REMEDY}"
     return ""
 
 
@@ -247,7 +250,7 @@ def mean_fault(corrections: Floats, audit: Audit) -> str:
     """Why the claims are dishonest together; empty if they are not. Nats, shape (n,), n > 1."""
     error = corrections.std(ddof=1) / np.sqrt(len(corrections))
     if abs(corrections.mean()) > max(audit.tolerance, audit.standard_errors * error):
-        return "the claimed losses are not, in the mean, what the model charges blind"
+        return f"the claimed losses are not, in the mean, what the model charges blind; {REMEDY}"
     return ""
 
 
