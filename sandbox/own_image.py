@@ -28,6 +28,14 @@ _MANUAL = "See «Packages of your own» in tasks/README.md."
 _BUNDLE = "sealed-certificates.pem"
 _TRUST = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _LAST_LINES = 15
+_PYTHON = "/opt/sealed/venv/bin/python"
+_PIP = "/usr/local/bin/pip"
+_BEGIN = (
+    f"RUN printf '#!/bin/sh\\nexec {_PYTHON} /opt/sealed/pip.whl/pip \"$@\"\\n' > {_PIP} "
+    f"&& chmod 755 {_PIP}"
+)
+"""Of pip the agent image has the wheel alone, for agent code needs none; the steps need it."""
+_END = f"RUN rm -rf {_PIP} /{_BUNDLE} /root/.cache; find / -xdev -perm /6000 -exec chmod a-s {{}} +"
 
 
 def build_own_image(
@@ -110,11 +118,7 @@ def _dockerfile(base: str, steps: list[str], arguments: Mapping[str, str], has_b
     if has_bundle:
         lines.append(f"COPY {_BUNDLE} /{_BUNDLE}")
         lines += [f"ARG {name}=/{_BUNDLE}" for name in _TRUST]
-    lines += steps
-    lines.append(
-        f"RUN rm -rf /{_BUNDLE} /root/.cache && find / -xdev -perm /6000 -exec chmod a-s {{}} +"
-    )
-    return "\n".join(lines) + "\n"
+    return "\n".join((*lines, _BEGIN, *steps, _END)) + "\n"
 
 
 def _context(dockerfile: str, bundle: bytes) -> bytes:

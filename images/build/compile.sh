@@ -10,6 +10,9 @@ find "$packages" -type d -name tests -not -path "$packages/torch/*" -prune -exec
 rm -rf "$packages/torch/test"
 find "$packages/torch/bin" -type f -not -name torch_shm_manager -delete 2>/dev/null || true
 library="$(/opt/sealed/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
+# pip is gone: agent code needs none. Its wheel stays, for images that tasks build FROM this one.
+wheel="$(find "$library/ensurepip" /usr/share/python-wheels -name 'pip-*.whl' 2>/dev/null | head -n 1)"
+cp "$wheel" /opt/sealed/pip.whl
 rm -rf "$library/ensurepip" "$library/idlelib" "$library/test" "$library/turtledemo" \
     "$library/site-packages/pip" "$library"/site-packages/pip-* \
     /usr/lib/python3/dist-packages/* /usr/share/python-wheels

@@ -28,6 +28,7 @@ import own_package
 assert own_package.ANSWER == 42
 assert not os.stat("/usr/bin/raises").st_mode & stat.S_ISUID
 assert not os.path.exists("/sealed-certificates.pem")
+assert not os.path.exists("/usr/local/bin/pip")
 assert "PIP_CERT" not in os.environ
 """
 
@@ -64,6 +65,7 @@ def with_image(tag: str, *steps: str, **changes: str) -> TaskFiles:
 
 PACKAGE_STEPS = (
     f"RUN echo 'ANSWER = 42' > {PACKAGE}",
+    "RUN pip --version",
     "RUN cp /bin/true /usr/bin/raises && chmod 4755 /usr/bin/raises",
 )
 
