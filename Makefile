@@ -31,10 +31,12 @@ down:
 	@scripts/down.sh
 
 test: lint engine
-	PYTHON=$(BIN)/python scripts/images.sh roles
+	@scripts/engine.sh compose
+	PYTHON=$(BIN)/python scripts/images.sh all
 	$(BIN)/python -m pytest -m "not slow and not bench"
 
 test-all: lint engine
+	@scripts/engine.sh compose
 	PYTHON=$(BIN)/python scripts/images.sh all
 	$(BIN)/python -m pytest
 

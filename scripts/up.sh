@@ -85,7 +85,7 @@ ask_page() {
     (
         exec 3<>"/dev/tcp/127.0.0.1/$port" || exit 1
         printf 'GET %s HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n' "$1" >&3
-        timeout 10 cat <&3
+        timeout 3 cat <&3
     ) 2>/dev/null
 }
 command -v timeout >/dev/null || timeout() { shift; "$@"; }
@@ -195,29 +195,31 @@ show_log() {
     fi
 }
 
-# A text of the JSON that follows NAME":" in $1; escapes stay as they are.
-text_of() { printf '%s' "$1" | sed -n 's/^[^}]*"'"$2"'": *"\(\([^"\\]\|\\.\)*\)".*/\1/p' | head -n 1; }
+# text_of NAME JSON: the first text of that name; escapes stay as they are.
+text_of() { printf '%s' "$2" | sed -n 's/^[^}]*"'"$1"'": "\(\([^"\\]\|\\.\)*\)".*/\1/p'; }
 
 # Tells what the page tells, each line once, until the baseline has its score.
 wait_for_run() {
-    local started="$SECONDS" json told="" line
+    local started="$SECONDS" json standing text told=""
     while :; do
-        json="$(ask_page /index.json | tr '\n' ' ' || true)"
-        line="$(text_of "${json#*\"standing\":*\{}" text)"
-        if [ -n "$line" ] && [ "$line" != "$told" ]; then
-            say "$([ -z "$told" ] && echo run)" "$line"
-            told="$line"
-            case "$json" in
-                *'"tone": "wrong"'* | *'"tone":"wrong"'*)
-                    say "" "$(text_of "${json#*\"standing\":*\{}" next_step)"
-                    case "$line" in halted*) exit 1 ;; esac
-                    ;;
-            esac
+        json="$(ask_page /index.json | tr -d '\r\n' || true)"
+        # The first is the process's own, or null where the run's says it.
+        standing="${json#*\"standing\": \{}"
+        text="$(text_of text "$standing")"
+        if [ -n "$text" ] && [ "$text" != "$told" ]; then
+            say "$([ -n "$told" ] || echo run)" "$text"
+            told="$text"
+            if [ "$(text_of tone "$standing")" = wrong ]; then
+                say "" "$(text_of next_step "$standing")"
+                case "$text" in halted*) exit 1 ;; esac
+            fi
         fi
-        if printf '%s' "$json" | grep -qE '"baseline": ?-?[0-9]'; then
-            say run "the baseline has its score, $((SECONDS - started)) s"
-            return
-        fi
+        case "$json" in
+            *'"standing": null'*'"baseline": '[-0-9]*)
+                say run "the baseline has its score, $((SECONDS - started)) s"
+                return
+                ;;
+        esac
         sleep 2
     done
 }
