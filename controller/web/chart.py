@@ -4,6 +4,7 @@ Places are in per cent of the width, which is the screen's, and in pixels of the
 and dots keep their size at any width, and no script measures anything.
 """
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 
@@ -158,11 +159,16 @@ def _ticks(low: float, high: float, about: int) -> list[float]:
 
 def _staircase(kept: Sequence[tuple[float, float]], end: float) -> Iterator[Line]:
     """Across to the next kept one, then up or down to it; at last to the end."""
-    for (x, y), (next_x, next_y) in zip(kept, [*kept[1:], (end, None)], strict=True):
-        across = Line(x1=_percent(x), y1=_pixels(y), x2=_percent(next_x), y2=_pixels(y))
-        yield across
-        if next_y is not None:
-            yield Line(x1=across.x2, y1=across.y1, x2=across.x2, y2=_pixels(next_y))
+    for (x, y), (next_x, next_y) in itertools.pairwise(kept):
+        yield _line(x, y, next_x, y)
+        yield _line(next_x, y, next_x, next_y)
+    if kept:
+        x, y = kept[-1]
+        yield _line(x, y, end, y)
+
+
+def _line(x1: float, y1: float, x2: float, y2: float) -> Line:
+    return Line(x1=_percent(x1), y1=_pixels(y1), x2=_percent(x2), y2=_pixels(y2))
 
 
 def _thinned(dots: Sequence[Dot]) -> Iterator[Dot]:
