@@ -51,11 +51,11 @@ def figure(value: float | None, digits: int = 6) -> str:
     return f"{value + 0.0:.{digits}g}".replace("-", "−")
 
 
-def padded(value: float | None) -> str:
+def padded(value: float | None, digits: int = 6) -> str:
     """The same for a column: zeros at the end stay."""
     if value is None or not math.isfinite(value):
         return NOTHING
-    return f"{value + 0.0:#.6g}".removesuffix(".").replace("-", "−")
+    return f"{value + 0.0:#.{digits}g}".removesuffix(".").replace("-", "−")
 
 
 def gain(value: float | None, standard_error: float | None) -> str:

@@ -104,6 +104,9 @@ def test_a_page_fits_its_window(browser: Browser, path: str, width: int) -> None
             ".map((part) => part.getBoundingClientRect().right))"
         )
         assert reach <= width
+        # A name is not broken into letters for want of room.
+        names = page.locator("tbody th a, .verdict, .runs .state").all()
+        assert [name.inner_text() for name in names if name.bounding_box()["height"] > 40] == []
 
 
 @pytest.mark.parametrize("width", [1280, 400])

@@ -101,6 +101,15 @@ def test_figures_are_read_by_people(value: float | None, text: str) -> None:
     assert words.figure(value) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [(0.25, 6, "0.250000"), (131072.0, 6, "131072"), (0.003, 2, "0.0030"), (None, 6, "–")],
+)
+def test_figures_of_a_column_keep_their_zeros(value: float | None, digits: int, text: str) -> None:
+    """So that their digits stand below each other."""
+    assert words.padded(value, digits) == text
+
+
 def test_percent_has_few_digits() -> None:
     """More of a share, fewer digits of it."""
     shares = [words.percent(value) for value in (1234.5, 42.86, 4.286, -0.5, None)]
