@@ -16,7 +16,7 @@ from controller.cli.output import (
     print_table,
     size,
 )
-from controller.diff import diff_of
+from controller.diff import MOST_LINES, diff_of
 from controller.ledger import Experiment, Ledger, RunRow
 from controller.runs import find_run, reading
 from controller.text import printable
@@ -103,6 +103,8 @@ def diff(run: Run = None, number: Number = None, json: Json = False) -> None:
         text = diff_of(ledger, experiment)
     if json:
         print_json({"number": experiment.number, "parent": experiment.parent, "diff": text})
+    elif text is None:
+        typer.echo(f"Not compared: a text has over {MOST_LINES} lines. `sealed experiment show`.")
     else:
         print_diff(printable(text, _WHOLE))
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 from controller.decision import Decision
 from controller.diff import diff_of
 from controller.errors import ControllerError, NotFound
-from controller.ledger import Experiment, Ledger, Refusal, RunLimits, State
+from controller.ledger import Experiment, Refusal, RunLimits, State
 from controller.runs import LEDGER, created, reading, runs_root
 from controller.status import Status, status_of
 from controller.supervisor import Serving
@@ -29,8 +29,6 @@ from sandbox.api import Goal, Outcome
 PAGE_ROWS = 100
 _REFUSALS = 20
 """How many of the refused proposals are shown, the newest."""
-_DIFF_LINES = 3000
-"""Of a candidate. Comparing longer ones can take minutes, and a candidate chooses its lines."""
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -214,7 +212,7 @@ def experiment_view(name: str, number: int) -> ExperimentView:
             last=status.experiments if unfinished is None else unfinished.number,
             experiment=msgspec.structs.replace(experiment, message=None),
             baseline=number == 0,
-            diff=_diff(ledger, experiment),
+            diff=diff_of(ledger, experiment),
             log=ledger.logs(TEXT_LETTERS, number).get(number, ""),
             candidate=ledger.candidate(number),
         )
@@ -313,10 +311,3 @@ def _best(status: Status, experiments: Sequence[Experiment]) -> Best | None:
 
 def _row(experiment: Experiment) -> Row:
     return msgspec.convert(experiment, Row, from_attributes=True)
-
-
-def _diff(ledger: Ledger, experiment: Experiment) -> str | None:
-    numbers = [n for n in (experiment.number, experiment.parent) if n is not None]
-    if max(len(ledger.candidate(n).splitlines()) for n in numbers) > _DIFF_LINES:
-        return None
-    return diff_of(ledger, experiment)

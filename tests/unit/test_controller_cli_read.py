@@ -207,3 +207,10 @@ def test_a_failed_finding_is_an_exit_code(
     monkeypatch.setattr(fake_sandbox, "doctor", lambda: [broken])
     out = sealed("doctor", code=3).output
     assert "network  FAIL     It has one. Look." in out
+
+
+def test_a_diff_of_very_long_texts_is_not_made(sealed: Sealed) -> None:
+    """Comparing them could take minutes, and who proposes chooses the lines."""
+    replayed(sealed, "# fake: score=0.5\n" + "x\n" * 3001)
+    assert "Not compared: a text has over 3000 lines" in sealed("experiment", "diff", "1").output
+    assert document(sealed("experiment", "diff", "1", "--json"))["diff"] is None
