@@ -41,6 +41,9 @@ def read_variables() -> dict[str, str | None]:
         r"\$\{([A-Za-z_]+)(?::?-([^}]*))?\}", (ROOT / "compose.yaml").read_text()
     ):
         assert found.setdefault(name, default) == default, f"{name} has two defaults"
+    for service in SERVICES.values():
+        passed_on = service.get("environment", {}).items()
+        found |= {name: None for name, value in passed_on if value is None}
     return found
 
 
