@@ -19,7 +19,10 @@ plain_start() {
     make --no-print-directory venv
     if plain_running >/dev/null; then return 0; fi
     mkdir -p "$plain_state"
-    SEALED_TASK="${SEALED_TASK:-tasks/text}" nohup .venv/bin/sealed serve </dev/null >>"$plain_log" 2>&1 &
+    # A session of its own: a Ctrl-C here is no end of the run. macOS has no setsid program.
+    SEALED_TASK="${SEALED_TASK:-tasks/text}" .venv/bin/python -c \
+        'import os, sys; os.setsid(); os.execv(sys.argv[1], sys.argv[1:])' \
+        .venv/bin/sealed serve </dev/null >>"$plain_log" 2>&1 &
     echo "$!" >"$plain_pid"
 }
 

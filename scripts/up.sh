@@ -132,7 +132,7 @@ make_base() {
 make_images() {
     local started="$SECONDS" name sizes=""
     if [ "$(uname)" = Linux ]; then
-        PYTHON="$(find_python)" scripts/images.sh "$1" 2>&1 | sed 's/^images: /          /'
+        PYTHON="$(find_python)" scripts/images.sh "$1" 2>&1 | sed -u 's/^images: /          /'
     else
         sealed_certificates
         docker compose build

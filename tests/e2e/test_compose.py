@@ -1,6 +1,7 @@
 """The stack as a person meets it: up, look, down, up again, stop. The tests build on each other."""
 
 import os
+import shutil
 import socket
 import stat
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.stack import Stack, until
+from tests.e2e.stack import Stack, docker, until
 
 pytestmark = pytest.mark.e2e
 
@@ -182,6 +183,40 @@ def test_runs_in_a_folder_are_a_users_of_this_machine(
     assert {path.stat().st_uid for path in run.rglob("*")} == {12_345}
     done = stack.run("git", "-c", "safe.directory=*", "-C", str(run / "repository"), "log", "main")
     assert "the task's own train.py" in done.stdout
+
+
+def test_without_compose_it_runs_on_this_machine(
+    make_stack: Callable[..., Stack], tmp_path: Path
+) -> None:
+    """`make up` says which claims drop, `make down` ends what it started, and up again goes on."""
+    program = shutil.which("docker")
+    (tmp_path / "docker").write_text(f'#!/bin/sh\n[ "$1" != compose ] && exec {program} "$@"\n')
+    (tmp_path / "docker").chmod(0o755)
+    stack = make_stack(
+        PATH=f"{tmp_path}:{os.environ['PATH']}",
+        SEALED_HOME=str(tmp_path / "home"),
+        SEALED_RUNS=str(tmp_path / "runs"),
+        SEALED_TASK="tests/tasks/tiny",
+        SEALED_EXPERIMENTS="1000",
+        SEALED_INSTALL="0",
+    )
+    wanted = 1
+    for _ in range(2):
+        done = stack.run("scripts/up.sh")
+        try:
+            assert done.returncode == 0, done.stderr
+            assert 'SECURITY.md marks "Compose" do not hold' in done.stdout
+            assert "the baseline has its score" in done.stdout
+            until(lambda n=wanted: stack.shown()["experiments"] >= n, 60, "no experiment")
+            assert stack.shown()["run"] == "tiny-1"
+            wanted = stack.shown()["experiments"] + 1
+        finally:
+            down = stack.run("scripts/down.sh")
+        assert down.returncode == 0, down.stderr
+        assert not stack.page()
+        label = f"label=sealed.instance={(tmp_path / 'home' / 'instance').read_text()}"
+        assert docker("ps", "--all", "--quiet", "--filter", label) == ""
+    docker("volume", "rm", *docker("volume", "ls", "--quiet", "--filter", label).split())
 
 
 # ---- what is wrong is told in a line, before anything is built --------------------------------
