@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 # In CI a missing engine is a failure, not a skip.
 export REQUIRE_DOCKER ?= $(if $(CI),1,)
 
-.PHONY: help up down test test-all bench format lint lock images engine venv clean
+.PHONY: help up down test test-all bench format lint lock images engine browser venv clean
 
 help:
 	@echo "make up        check, build, start, and wait for the first score; again: go on"
@@ -30,12 +30,12 @@ up:
 down:
 	@scripts/down.sh
 
-test: lint engine
+test: lint engine browser
 	@scripts/engine.sh compose
 	PYTHON=$(BIN)/python scripts/images.sh all
 	$(BIN)/python -m pytest -m "not slow and not bench"
 
-test-all: lint engine
+test-all: lint engine browser
 	@scripts/engine.sh compose
 	PYTHON=$(BIN)/python scripts/images.sh all
 	$(BIN)/python -m pytest
@@ -56,6 +56,10 @@ format: venv
 
 images: venv engine
 	PYTHON=$(BIN)/python scripts/images.sh all
+
+# Without one the tests of the page are skipped, but in CI they fail.
+browser:
+	@command -v chromium >/dev/null || scripts/engine.sh install chromium || [ -z "$(CI)" ]
 
 engine:
 	@scripts/engine.sh ensure
