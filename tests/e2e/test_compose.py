@@ -76,6 +76,7 @@ def test_both_services_become_healthy(stack: Stack, halted: dict[str, Any]) -> N
 
 
 @pytest.mark.claim("services-are-hardened")
+@pytest.mark.usefixtures("halted")
 @pytest.mark.parametrize(("service", "user"), [("sandbox", "10002"), ("controller", "10001")])
 def test_a_service_runs_as_its_own_user_without_a_capability(
     stack: Stack, service: str, user: str
@@ -94,6 +95,7 @@ def test_a_service_runs_as_its_own_user_without_a_capability(
 
 
 @pytest.mark.claim("sandbox-has-no-network")
+@pytest.mark.usefixtures("halted")
 def test_the_sandbox_has_no_network(stack: Stack) -> None:
     """Neither by its settings nor by trying."""
     assert stack.container("sandbox")["HostConfig"]["NetworkMode"] == "none"
@@ -108,6 +110,7 @@ def test_the_sandbox_has_no_network(stack: Stack) -> None:
 
 
 @pytest.mark.claim("controller-has-no-engine")
+@pytest.mark.usefixtures("halted")
 def test_the_controller_has_no_engine_and_no_data(stack: Stack) -> None:
     """Of the sandbox it has one socket, in a folder where it can make and remove nothing."""
     mounts = stack.container("controller")["Mounts"]
