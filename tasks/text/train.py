@@ -15,17 +15,17 @@ from torch import nn
 from torch.nn import functional
 
 LEARNING_RATE = 2e-3  # search: log 1e-4 3e-2
+NEAR = 2  # search: int 1 8
+SPREAD = 0.05  # search: log 0.005 0.5
+DEPTH = 2  # search: int 1 8
+WIDTH = 64  # search: choice 32 48 64 96 128 192 256
+BATCH_SIZE = 16  # search: log int 4 256
+CONTEXT = 64  # search: log int 16 512
 COOLDOWN = 0.0  # search: 0.0 1.0
 WARM_UP = 20  # search: log int 1 500
 WEIGHT_DECAY = 0.01  # search: log 1e-4 1.0
 BETA_1 = 0.9  # search: 0.5 0.99
 BETA_2 = 0.999  # search: 0.8 0.9999
-BATCH_SIZE = 16  # search: log int 4 256
-CONTEXT = 64  # search: log int 16 512
-NEAR = 2  # search: int 1 8
-WIDTH = 64  # search: choice 32 48 64 96 128 192 256
-DEPTH = 2  # search: int 1 8
-SPREAD = 0.05  # search: log 0.005 0.5
 HEADS = 4  # search: choice 1 2 4 8
 DROPOUT = 0.0  # search: 0.0 0.5
 
