@@ -46,6 +46,7 @@ def test_each_variable_sets_its_field(tmp_path: Path) -> None:
             "SEALED_RUNTIME": "runsc",
             "SEALED_GPUS": "GPU-a, GPU-b,",
             "SEALED_CA_BUNDLE": str(bundle),
+            "PIP_INDEX_URL": "https://mirror.example/simple",
         }
     )
     assert config == Config(
@@ -57,6 +58,7 @@ def test_each_variable_sets_its_field(tmp_path: Path) -> None:
         runtime="runsc",
         gpus=("GPU-a", "GPU-b"),
         ca_bundle=bundle,
+        package_index="https://mirror.example/simple",
         proxies={},
     )
 
@@ -64,7 +66,7 @@ def test_each_variable_sets_its_field(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     ["SEALED_HOME", "SEALED_SOCKET", "SEALED_AGENT_IMAGE", "SEALED_SCORER_IMAGE", "SEALED_RUNTIME",
-     "SEALED_CA_BUNDLE", "XDG_STATE_HOME", "http_proxy"],
+     "SEALED_CA_BUNDLE", "XDG_STATE_HOME", "PIP_INDEX_URL", "http_proxy"],
 )  # fmt: skip
 def test_an_empty_variable_is_none(name: str) -> None:
     """Compose files set variables to nothing: that is the default."""
