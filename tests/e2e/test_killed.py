@@ -22,6 +22,11 @@ def test_ten_kills_in_twenty_experiments_lose_and_double_nothing(
     chance = random.Random(time.time_ns())
     seen: dict[int, dict[str, object]] = {}
     stack.up()
+    # Once while the task is half prepared, too: there is no run yet then.
+    until(lambda: (stack.page().get("serving") or {}).get("stage"), 60, "nothing is prepared")
+    assert not stack.shown()
+    stack.compose("kill")
+    stack.up()
     until(lambda: stack.shown().get("baseline") is not None, 180, "no baseline")
     for _ in range(KILLS):
         time.sleep(chance.uniform(0.5, 6))
