@@ -26,14 +26,21 @@ plain_start() {
     echo "$!" >"$plain_pid"
 }
 
-# SIGTERM ends the trial and records it; the sandbox leaves with its last client.
+# SIGTERM ends the trial and records it; the sandbox leaves a little after its last client, and removes
+# its socket last.
 plain_stop() {
-    local pid end=$((SECONDS + 60))
-    if ! pid="$(plain_running)"; then
-        rm -f "$plain_pid"
-        return 0
+    local pid again=$((SECONDS + 20)) end=$((SECONDS + 120))
+    if pid="$(plain_running)"; then
+        kill "$pid"
+        while plain_running >/dev/null || [ -S "$plain_state/sandbox.sock" ]; do
+            [ "$SECONDS" -lt "$end" ] || break
+            # Python loses an interrupt that comes in the middle of a destructor.
+            if [ "$SECONDS" -ge "$again" ]; then
+                again="$end"
+                kill "$pid" 2>/dev/null || true
+            fi
+            sleep 0.5
+        done
     fi
-    kill "$pid"
-    while plain_running >/dev/null && [ "$SECONDS" -lt "$end" ]; do sleep 0.5; done
     rm -f "$plain_pid"
 }
