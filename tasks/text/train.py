@@ -100,10 +100,10 @@ def train(data: Path, artifact: Path, seed: int, seconds: float) -> None:
     device = choose_device()
     text = np.load(data / "train" / "text.npy", allow_pickle=False)
     model = Model().to(device)
+    save(artifact, model)
     optimizer = torch.optim.AdamW(
         model.parameters(), LEARNING_RATE, (BETA_1, BETA_2), weight_decay=WEIGHT_DECAY
     )
-    save(artifact, model)
     steps, loss = 0, torch.zeros(())
     while (now := time.monotonic()) < end:
         rate = LEARNING_RATE * min(1, (steps + 1) / WARM_UP)
