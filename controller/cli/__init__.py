@@ -1,10 +1,8 @@
 """The command line `sealed`: a file a verb; errors and exit codes are in `exits`."""
 
-import signal
-
 import typer
 
-from controller.cli import experiments, tasks
+from controller.cli import experiments, interrupts, tasks
 from controller.cli.control import pause, resume, stop
 from controller.cli.doctor import examine
 from controller.cli.exits import Verbs
@@ -40,8 +38,5 @@ app.command("doctor")(examine)
 def main() -> None:
     """The entry point of `sealed`."""
     configure("controller")
-    # What stops a container or a service ends a run as cleanly as a person's Ctrl-C, and that one
-    # works too where a script started us in the background, with SIGINT ignored.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.default_int_handler)
+    interrupts.install()
     app(prog_name="sealed")

@@ -18,6 +18,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from controller.cli import interrupts
 from controller.cli.output import complain
 from controller.errors import Busy, ControllerError, Failed, NotFound, Unusable
 from sandbox import errors as sandbox
@@ -64,6 +65,7 @@ class Verbs(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
+            interrupts.ended()
             complain("Interrupted.", "")
             raise typer.Exit(Exit.interrupted) from None
         except (ControllerError, sandbox.SandboxError) as fault:
