@@ -34,7 +34,10 @@ class Config:
     gpus: tuple[str, ...] | None = None
     """`SEALED_GPUS`: UUIDs, separated by commas; default: those that the engine shows."""
     ca_bundle: Path | None = None
-    """`SEALED_CA_BUNDLE`: certificates that the prepare role trusts, as one PEM file."""
+    """`SEALED_CA_BUNDLE`: certificates that the prepare role trusts, as one PEM file.
+
+    Default: what `SSL_CERT_FILE` or `REQUESTS_CA_BUNDLE` tell this machine's programs to trust.
+    """
     package_index: str = ""
     """`PIP_INDEX_URL`: a mirror, for the prepare role and for images that tasks bring."""
     proxies: Mapping[str, str] = field(default_factory=dict)
@@ -46,6 +49,9 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Config:
     state = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     home = Path(environment.get("SEALED_HOME") or Path(state) / "sealed").absolute()
     bundle = environment.get("SEALED_CA_BUNDLE")
+    if bundle is None:
+        theirs = (environment.get(name) or "" for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"))
+        bundle = next((file for file in theirs if Path(file).is_file()), None)
     if bundle and not Path(bundle).is_file():
         raise BadRequest(f"SEALED_CA_BUNDLE names no file: {bundle}.", "Give a PEM file.")
     gpus = environment.get("SEALED_GPUS")

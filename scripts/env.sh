@@ -22,9 +22,16 @@ sealed_env() {
 }
 sealed_env
 
-# SEALED_CA_BUNDLE lies where builds and the sandbox look for it.
+# SEALED_CA_BUNDLE lies where builds and the sandbox look for it. Unless it is set: what programs of this
+# machine are told to trust, for then they have a reason.
 sealed_certificates() {
-    local place=images/certificates/bundle.pem
+    local place=images/certificates/bundle.pem name
+    for name in SSL_CERT_FILE REQUESTS_CA_BUNDLE; do
+        if [ -z "${SEALED_CA_BUNDLE+set}" ] && [ -f "${!name:-}" ]; then
+            echo "certificates: builds and prepare trust $name, as this machine does; SEALED_CA_BUNDLE= forbids it" >&2
+            SEALED_CA_BUNDLE="${!name}"
+        fi
+    done
     [ -n "${SEALED_CA_BUNDLE:-}" ] || return 0
     if [ ! -f "$SEALED_CA_BUNDLE" ]; then
         echo "SEALED_CA_BUNDLE names no file: $SEALED_CA_BUNDLE. Give a PEM file." >&2

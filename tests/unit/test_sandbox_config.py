@@ -73,6 +73,15 @@ def test_an_empty_variable_is_none(name: str) -> None:
     assert from_environment({name: ""}) == from_environment({})
 
 
+def test_what_the_machine_trusts_is_trusted(tmp_path: Path) -> None:
+    """Where its programs are told of certificates, `prepare` needs them too, unless it is said."""
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_text("-----BEGIN CERTIFICATE-----\n")
+    told = {"SSL_CERT_FILE": "/none", "REQUESTS_CA_BUNDLE": str(bundle)}
+    assert from_environment(told).ca_bundle == bundle
+    assert from_environment(told | {"SEALED_CA_BUNDLE": ""}).ca_bundle is None
+
+
 def test_no_gpus_can_be_said() -> None:
     """`SEALED_GPUS` that is empty gives none of the engine's; unset, the engine is asked."""
     assert from_environment({"SEALED_GPUS": ""}).gpus == ()
