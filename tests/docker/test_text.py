@@ -1,5 +1,7 @@
 """tasks/text with a real engine: two rooms, each a container, and an honest beginning."""
 
+import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from tests.support.files import task_files
 pytestmark = pytest.mark.docker
 
 TEXT = Path(__file__).parents[2] / "tasks" / "text"
+PROGRAMS = Path(__file__).parent / "programs"
 TRAIN = (TEXT / "train.py").read_text()
 PREPARE = (TEXT / "prepare.py").read_text()
 
@@ -101,6 +104,29 @@ def test_an_honest_trial_is_scored_and_nothing_is_corrected(
 ) -> None:
     """From `prepare` to the score, with the baseline that ships, and no audit finds fault."""
     check_nothing_is_corrected(bench.run(TRAIN, corrections), host)
+
+
+@pytest.mark.parametrize(("steps", "low", "high"), [(60, 0, 5), (0, 5, 9)])
+def test_the_baseline_says_the_same_in_both_rooms(steps: int, low: float, high: float) -> None:
+    """After a few steps, and after none, for the first weights are written before there is time."""
+    mounts = [f"{TEXT}:/task:ro", f"{PROGRAMS / 'both_rooms.py'}:/program.py:ro"]
+    command = ["docker", "run", "--rm", "--network=none", "--memory=1g", "--tmpfs=/tmp"]
+    command += [f"--volume={mount}" for mount in mounts]
+    command += [
+        "sealed-agent",
+        "/opt/sealed/venv/bin/python",
+        "-I",
+        "-B",
+        "/program.py",
+        str(steps),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["files"] == ["weights.pt"]
+    assert found["dtypes"] == ["float32", "float32"]
+    assert low < found["bits"] < high
+    assert found["gap"] < 1e-4
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """tasks/text: what prepare makes of documents, its reference and score, and the beginning there is.
 
-Tests that train are left out where torch is not installed; tests/docker/test_text.py has it.
+It is trained in tests/docker/test_text.py, where torch is.
 """
 
 import hashlib
@@ -8,9 +8,8 @@ import io
 import math
 import tarfile
 from collections.abc import Callable
-from itertools import count, pairwise
+from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -285,45 +284,3 @@ def test_the_baseline_is_a_candidate_with_constants_to_search() -> None:
     assert warm_modules(text) == ("torch",)
     names = [constant.name for constant in marked(text).constants]
     assert {"LEARNING_RATE", "WIDTH", "DEPTH", "CONTEXT", "BATCH_SIZE"} <= set(names)
-
-
-def trained(to: Folders, artifact: Path, steps: int) -> Any:
-    """The baseline, trained for about so many steps in this process; its `load`ed function."""
-    pytest.importorskip("torch", exc_type=ImportError)
-    baseline = load_module(TEXT / "train.py")
-    ticks = count()
-    baseline.time = SimpleNamespace(monotonic=lambda: next(ticks))  # the machine may be busy
-    artifact.mkdir()
-    baseline.train(to.train.parent, artifact, 0, steps / baseline.TIME_SHARE)
-    return baseline.load(artifact)
-
-
-def test_the_baseline_learns_and_says_the_same_in_both_rooms(
-    make: Callable[[Path, int], Folders], tmp_path: Path
-) -> None:
-    """A few steps are enough for under 5 bits, and no claim differs from its blind price."""
-    to = make(tmp_path / "data", 1)
-    answer = trained(to, tmp_path / "artifact", steps=60)
-    assert PREPARE.score(to.held_out, local_predictors(answer)).values.mean() < 5
-    windows = array(to.held_out, "windows")[:4]
-    claims = answer({"room": "whole", "windows": windows})
-    assert claims.dtype == np.float32
-    ends = [0, 1, 100, LENGTH - 1]
-    prefixes = [window[:end] for window, end in zip(windows, ends, strict=True)]
-    logits = answer({"room": "blind", "prefixes": prefixes})
-    assert logits.dtype == np.float32
-    chances = np.exp(logits.astype(np.float64))
-    chances /= chances.sum(axis=1, keepdims=True)
-    for row, end in enumerate(ends):
-        price = -math.log(chances[row, windows[row, end]])
-        assert price == pytest.approx(claims[row, end], abs=1e-4)
-
-
-def test_the_baseline_leaves_something_that_loads_when_there_is_no_time(
-    make: Callable[[Path, int], Folders], tmp_path: Path
-) -> None:
-    """Weights are written before the first step, so a budget that is over is still scored."""
-    to = make(tmp_path / "data", 1)
-    answer = trained(to, tmp_path / "artifact", steps=0)
-    assert [path.name for path in (tmp_path / "artifact").iterdir()] == ["weights.pt"]
-    assert 5 < PREPARE.score(to.rehearsal, local_predictors(answer)).values.mean() < 9
