@@ -70,6 +70,7 @@ PACKAGE_STEPS = (
 )
 
 
+@pytest.mark.claim("own-images-add-packages")
 def test_a_package_is_there_in_training_and_answering(
     service: Service,
     tag: str,

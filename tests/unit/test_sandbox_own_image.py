@@ -37,6 +37,7 @@ def test_another_base_is_refused(text: str) -> None:
         check(text)
 
 
+@pytest.mark.claim("own-images-add-packages")
 @pytest.mark.parametrize(
     "step",
     [
