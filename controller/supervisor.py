@@ -30,7 +30,7 @@ from sandbox.errors import Cancelled, EngineUnavailable, Internal, NoSpace, Sand
 
 log = structlog.get_logger(__name__)
 
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 2.0
 WAIT_SECONDS = (2.0, 5.0, 10.0, 30.0)
 """How long to wait for what is not the run's doing, the first time and later."""
 _PASSING = (EngineUnavailable, NoSpace, Internal, Cancelled, Busy)

@@ -33,6 +33,12 @@ def serve(
     agent: Annotated[
         Kind | None, typer.Option(envvar="SEALED_AGENT", help="What proposes; default: search.")
     ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="PATH|RUN", envvar="SEALED_FROM", help="What a replay proposes."
+        ),
+    ] = None,
     experiments: Annotated[
         int | None, typer.Option(envvar="SEALED_EXPERIMENTS", min=0, help="Halt after so many.")
     ] = None,
@@ -59,7 +65,7 @@ def serve(
     supervisor = None
     if task is not None:
         find_task(task)
-        order = Order(task=task, agent=agent, limits=limits)
+        order = Order(task=task, agent=agent, source=source, limits=limits)
         supervisor = Supervisor(order, connected)
     with _served(host, port, supervisor):
         if supervisor is not None:

@@ -104,13 +104,16 @@ class Stack:
         found: dict[str, Any] = json.loads(docker("inspect", name))[0]
         return found
 
+    def state(self, program: str, *words: str) -> str:
+        """What a program prints that looks into the sandbox's state."""
+        return docker(
+            "run", "--rm", "--network=none", f"--entrypoint={program}", "--workdir=/state",
+            f"--volume={self.project}_state:/state:ro", "sealed-sandbox", *words,
+        )  # fmt: skip
+
     def instance(self) -> str:
         """The name on the labels of all that the sandbox makes."""
-        text = docker(
-            "run", "--rm", "--network=none", "--entrypoint=cat",
-            f"--volume={self.project}_state:/state:ro", "sealed-sandbox", "/state/instance",
-        )  # fmt: skip
-        return text.strip()
+        return self.state("cat", "instance").strip()
 
     def left(self) -> list[str]:
         """Containers and artifacts of trials that are there now."""

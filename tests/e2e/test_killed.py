@@ -1,5 +1,6 @@
 """The whole stack, killed again and again in the middle of a run."""
 
+import json
 import random
 import time
 from collections.abc import Callable
@@ -51,5 +52,11 @@ def test_ten_kills_in_twenty_experiments_lose_and_double_nothing(
     ).split()  # fmt: skip
     numbers = sorted(int(name.rpartition("/")[2]) for name in references)
     assert numbers == list(range(EXPERIMENTS + 1))
+    # The sandbox has one finished trial for each, with the very score that the ledger has.
+    for item in items:
+        record = json.loads(stack.state("cat", f"trials/{item['trial_key']}.json"))
+        assert record["result"]["score"] == item["score"]
+    finished = [name for name in stack.state("ls", "trials").split() if name.endswith(".json")]
+    assert sorted(finished) == sorted(f"{item['trial_key']}.json" for item in items)
     stack.compose("stop")
     assert stack.left() == []

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from controller import supervisor as supervisor_module
+from controller.agents import Kind
 from controller.driver import Order
 from controller.ledger import RunLimits, Wanted
 from controller.runs import all_runs, limit, reading, want
@@ -177,3 +178,20 @@ def test_pause_and_resume_while_it_drives(sealed: Sealed, monkeypatch: pytest.Mo
             threading.Event().wait(0.02)
         sealed("stop")
         served.until(halted)
+
+
+def test_a_replay_is_served_too(sealed: Sealed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From another run, by its name; and without a source, the page says what is missing."""
+    sealed("run", "toy", "--experiments", "2", "--name", "first")
+    Path("tasks/toy/train.py").write_text("# other\n")
+    sandbox = fake()
+    monkeypatch.setattr(sandbox, "_landscape", lambda _: 1.0)
+    served = Served(monkeypatch, sandbox)
+    served.supervisor._order = Order(task="toy", agent=Kind.replay, source="first")
+    with served:
+        assert "has no more candidates" in served.until(halted).problem
+    without = Served(monkeypatch, sandbox)
+    Path("tasks/toy/train.py").write_text("# yet another\n")
+    without.supervisor._order = Order(task="toy", agent=Kind.replay)
+    with without:
+        assert without.until(halted).problem == "A replay needs candidates."
