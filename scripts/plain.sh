@@ -29,16 +29,11 @@ plain_start() {
 # SIGTERM ends the trial and records it; the sandbox leaves a little after its last client, and removes
 # its socket last.
 plain_stop() {
-    local pid again=$((SECONDS + 20)) end=$((SECONDS + 120))
+    local pid end=$((SECONDS + 120))
     if pid="$(plain_running)"; then
         kill "$pid"
         while plain_running >/dev/null || [ -S "$plain_state/sandbox.sock" ]; do
             [ "$SECONDS" -lt "$end" ] || break
-            # Python loses an interrupt that comes in the middle of a destructor.
-            if [ "$SECONDS" -ge "$again" ]; then
-                again="$end"
-                kill "$pid" 2>/dev/null || true
-            fi
             sleep 0.5
         done
     fi
