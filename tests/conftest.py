@@ -44,6 +44,9 @@ def service(host: Host) -> Iterator[Service]:
     for task in service.tasks():
         service.forget(task.hash)
     service.close()
+    # Data whose baseline failed belongs to no task.
+    for volume in host.engine.volumes({"sealed.instance": host.instance}):
+        host.engine.remove_volume(volume["Name"])
 
 
 @pytest.fixture(scope="session")
