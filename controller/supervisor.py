@@ -22,7 +22,7 @@ from controller.agents.base import Unfit
 from controller.driver import Order, drive
 from controller.errors import Busy, ControllerError
 from controller.ledger import Experiment, Halt, RunLimits, Wanted
-from controller.runs import all_runs, files_of, find_run, reading, wanted
+from controller.runs import all_runs, files_of, reading, wanted
 from controller.task import find_task, read_task
 from controller.text import one_line
 from sandbox.api import Progress, Sandbox
@@ -35,6 +35,9 @@ WAIT_SECONDS = (2.0, 5.0, 10.0, 30.0)
 """How long to wait for what is not the run's doing, the first time and later."""
 _PASSING = (EngineUnavailable, NoSpace, Internal, Cancelled, Busy)
 """Errors that may be over by themselves: the sandbox restarts, somebody frees space."""
+
+
+_UNREADABLE = (ControllerError, OSError, sqlite3.Error)
 
 
 class Doing(StrEnum):
@@ -103,7 +106,8 @@ class Supervisor:
     def _attempt(self) -> "_Trouble":
         """Drive the run as far as it goes, and say what ended that."""
         try:
-            name = _newest_run(self._order.task)
+            folder = _newest_run(self._order.task)
+            name = None if folder is None else folder.name
             ended = drive(replace(self._order, name=name), self._connected, self).end
         except (ControllerError, SandboxError) as fault:
             trouble = _Trouble(
@@ -126,15 +130,19 @@ class Supervisor:
         except ControllerError as fault:
             files = fault.message
         try:
-            with reading(find_run(_newest_run(self._order.task))) as (ledger, _):
-                return files, ledger.wanted_at()
-        except (ControllerError, OSError, sqlite3.Error):
-            return files, ""
+            if folder := _newest_run(self._order.task):
+                with reading(folder) as (ledger, _):
+                    return files, ledger.wanted_at()
+        except _UNREADABLE:
+            pass  # the next look may be luckier; meanwhile it is no sign
+        return files, ""
 
     def _is_held(self) -> bool:
+        """Whether a person holds the run that would go on."""
         try:
-            return wanted(find_run(_newest_run(self._order.task))) is not Wanted.running
-        except ControllerError:
+            folder = _newest_run(self._order.task)
+            return folder is not None and wanted(folder) is not Wanted.running
+        except _UNREADABLE:
             return False
 
     def _tell(self, doing: Doing, trouble: "_Trouble | None" = None) -> None:
@@ -200,12 +208,12 @@ class _Trouble(Struct, frozen=True, kw_only=True):
     """It may be over by itself."""
 
 
-def _newest_run(task: str) -> str | None:
+def _newest_run(task: str) -> Path | None:
     """The newest run that began with the task's present files; None: there is none."""
     files = read_task(find_task(task))
     for folder in reversed(all_runs()):
         if files_of(folder) == files:
-            return folder.name
+            return folder
     return None
 
 

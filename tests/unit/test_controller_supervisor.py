@@ -195,3 +195,17 @@ def test_a_replay_is_served_too(sealed: Sealed, monkeypatch: pytest.MonkeyPatch)
     without.supervisor._order = Order(task="toy", agent=Kind.replay)
     with without:
         assert without.until(halted).problem == "A replay needs candidates."
+
+
+def test_a_held_run_of_another_task_holds_nothing(
+    sealed: Sealed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task without a run of its own, once mended, begins, whatever became of other runs."""
+    sealed("run", "toy", "--experiments", "1", "--name", "other")
+    sealed("stop", "other")
+    file = Path("tasks/toy/prepare.py")
+    file.write_text("def prepare(to, rng): ...\n")
+    with Served(monkeypatch, fake(), most_experiments=0) as served:
+        served.until(halted)
+        file.write_text(PREPARE + "# mended\n")
+        served.until(lambda serving: serving.problem == "0 experiments are done.")
