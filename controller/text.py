@@ -26,6 +26,15 @@ def one_line(text: str, limit: int) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def spoken(seconds: float) -> str:
+    """A finite number of seconds as people say it."""
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    if seconds < 6000:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
 def _shown(letter: str) -> str:
     if letter.isprintable() or letter in "\n\t":
         return letter

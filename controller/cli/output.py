@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from controller.text import one_line, printable
+from controller.text import one_line, printable, spoken
 from sandbox.api import Check, Verdict
 
 _PIPE_WIDTH = 200
@@ -94,13 +94,7 @@ def figure(value: float | None) -> str:
 
 def duration(seconds: float | None) -> str:
     """Seconds as people say them."""
-    if seconds is None:
-        return "-"
-    if seconds < 100:
-        return f"{seconds:.1f} s"
-    if seconds < 6000:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+    return "-" if seconds is None else spoken(seconds)
 
 
 def size(count: float | None) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from markupsafe import Markup
 
-from controller.text import one_line, printable
+from controller.text import one_line, printable, spoken
 
 TEXT_LETTERS = 200_000
 """Above every candidate and log that is stored; what is longer is cut."""
@@ -80,13 +80,7 @@ def percent(value: float | None) -> str:
 
 def duration(seconds: float | None) -> str:
     """Seconds as people say them."""
-    if seconds is None or not math.isfinite(seconds):
-        return NOTHING
-    if seconds < 100:
-        return f"{seconds:.1f} s"
-    if seconds < 6000:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+    return NOTHING if seconds is None or not math.isfinite(seconds) else spoken(seconds)
 
 
 def size(count: float | None) -> str:
