@@ -224,9 +224,11 @@ FACT_CHECKS: dict[str, Callable[[Facts], str]] = {
 
 
 def timer(host: Host) -> str:
-    """A program that ignores every signal and forks is dead when its time is up."""
+    """A program that ignores every signal and forks is dead when its time is up, not before."""
     probe = run_program(host, "stubborn", seconds=1.0)
     late = probe.seconds - 1.0
+    if late < -0.2:
+        return f"a program of 1 s was dead {-late:.2f} s before its time"
     return "" if late < 0.5 else f"a stubborn program lived {late:.2f} s over its time"
 
 

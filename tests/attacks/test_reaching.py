@@ -1,7 +1,7 @@
 """Reaching held-out data: by path, link, package and network, and through another predictor."""
 
 import contextlib
-import os
+import secrets
 import socket
 import threading
 from collections.abc import Iterator
@@ -131,7 +131,7 @@ def test_the_next_question_does_not_exist_yet(bench: Bench, rooms: Task) -> None
 @contextlib.contextmanager
 def _service_of_the_host() -> Iterator[tuple[int, str]]:
     """Hands a canary to whoever connects: on a port of loopback, and on an abstract socket."""
-    abstract = f"sealed-test-{os.getpid()}"
+    abstract = f"sealed-test-{secrets.token_hex(8)}"
     with contextlib.ExitStack() as stack:
         listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0)))]
         port = listeners[0].getsockname()[1]
@@ -145,14 +145,16 @@ def _service_of_the_host() -> Iterator[tuple[int, str]]:
                     with listener.accept()[0] as connection:
                         connection.sendall(b"canary-network")
 
-        for listener in listeners:
-            threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        threads = [threading.Thread(target=serve, args=(each,), daemon=True) for each in listeners]
+        for thread in threads:
+            thread.start()
         try:
             yield port, abstract
         finally:
-            for listener in listeners:
+            for listener, thread in zip(listeners, threads, strict=True):
                 with contextlib.suppress(OSError):
                     listener.shutdown(socket.SHUT_RDWR)
+                thread.join()
 
 
 def _networked(mode: str) -> Weaken:
