@@ -6,22 +6,16 @@ other split is `windows.npy`, uint8 of shape (documents, LENGTH), a window of ea
 and `reference.npy`, float64 of the same shape: nats that a trusted n-gram model asks for each byte.
 """
 
-import hashlib
 import io
-import os
 import re
 import tarfile
-import time
-import urllib.error
-import urllib.parse
-import urllib.request
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from sealed_task import Folders, Predictors, Score, two_rooms
+from sealed_task import Folders, Predictors, Score, package_file, two_rooms
 
 LENGTH = 512
 """Bytes of a window."""
@@ -31,10 +25,7 @@ SHARES = {"rehearsal": 0.08, "held_out": 0.41, "vault": 0.36}
 FILE = "Django-5.2.tar.gz"
 SHA256 = "1a47f7a7a3d43ce64570d350e008d2949abe8c7e21737b351b6a1611277c6d89"
 MOST_BYTES = 64 * 1024 * 1024
-"""The largest download, and the largest document, that is read."""
-ATTEMPTS = 4
-TIMEOUT = 60
-"""Seconds that a server may be silent."""
+"""The largest document that is read."""
 
 SHINGLE = 6
 """Words of a shingle, by which repeated passages are found."""
@@ -60,38 +51,8 @@ def prepare(to: Folders, rng: np.random.Generator) -> None:
 
 
 def download() -> bytes:
-    """Django's source archive from PyPI or a mirror of it, checked against its pinned hash.
-
-    `PIP_INDEX_URL` names another index, as for pip. Raises `RuntimeError` with the next step.
-    """
-    index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/") + "/django/"
-    for attempt in range(ATTEMPTS):
-        try:
-            page = fetch(index).decode("utf-8", "replace")
-            link = re.search(rf'href="([^"#]*/{re.escape(FILE)})[#"]', page)
-            if link is None:
-                raise OSError(f"it has no link to {FILE}")
-            data = fetch(urllib.parse.urljoin(index, link[1]))
-            if hashlib.sha256(data).hexdigest() != SHA256:
-                raise OSError(f"{FILE} has another SHA-256 than {SHA256}")
-            return data
-        except OSError as fault:
-            reason = fault
-        time.sleep(2**attempt)
-    raise RuntimeError(
-        f"{FILE} can't be had from {index}: {reason}. Behind a proxy set https_proxy, behind one "
-        "that looks into TLS also SEALED_CA_BUNDLE, for a mirror PIP_INDEX_URL; then prepare again."
-    )
-
-
-def fetch(url: str) -> bytes:
-    """One page or file. Raises `OSError`."""
-    request = urllib.request.Request(url, headers={"Accept": "text/html, application/gzip"})
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as reply:
-        data: bytes = reply.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise OSError(f"{url} has more than {MOST_BYTES} bytes")
-    return data
+    """Django's source archive from PyPI or a mirror of it."""
+    return package_file("django", FILE, SHA256)
 
 
 def read(archive: bytes) -> Iterable[str]:

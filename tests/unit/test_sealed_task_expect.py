@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from sealed_task import Array, Expect, Invalid, Text
-from sealed_task.expect import DTYPES, MOST_ANSWER_BYTES, from_plain, to_plain
+from sealed_task import expect as expects
+from sealed_task.expect import (
+    DTYPES,
+    MOST_ANSWER_BYTES,
+    expected,
+    from_plain,
+    set_expected,
+    to_plain,
+)
 
 ROW = Array("f8", (3,), 0, 1)
 
@@ -221,3 +229,13 @@ def test_a_predictor_learns_type_and_shape(expect: Expect) -> None:
 def test_a_predictor_does_not_learn_the_range() -> None:
     """Ranges are the scorer's alone."""
     assert from_plain(to_plain(Array("f8", (2,), -3, 7))) == Array("f8", (2,))
+
+
+def test_the_answer_at_hand_is_told_while_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `load` returned can ask for type and shape; anywhere else there is none to tell."""
+    monkeypatch.setattr(expects, "_at_hand", [])
+    with pytest.raises(LookupError, match="no question"):
+        expected()
+    set_expected(Text(3))
+    set_expected(Array("f4", (2,)))
+    assert expected() == Array("f4", (2,))

@@ -3,7 +3,6 @@
 It is trained in tests/docker/test_text.py, where torch is.
 """
 
-import hashlib
 import io
 import math
 import tarfile
@@ -207,62 +206,6 @@ def test_claims_of_what_is_not_foreseen_are_refused(
     loopback = Loopback(liar, baseline=uniform)
     with pytest.raises(Dishonest):
         PREPARE.score(make(tmp_path, 1).held_out, Predictors(loopback.requests, loopback.replies))
-
-
-# ---- the download -----------------------------------------------------------------------------
-
-MIRROR = "https://mirror.test/simple"
-
-
-def served(monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes | OSError]) -> list[str]:
-    """An index with these files, and no waiting; returns what is asked for, as it is asked."""
-    asked: list[str] = []
-
-    def fetch(url: str) -> bytes:
-        asked.append(url)
-        answer = files[url]
-        if isinstance(answer, OSError):
-            raise answer
-        return answer
-
-    monkeypatch.setenv("PIP_INDEX_URL", MIRROR + "/")
-    monkeypatch.setattr(PREPARE, "fetch", fetch)
-    monkeypatch.setattr(PREPARE.time, "sleep", lambda _: None)
-    return asked
-
-
-def test_the_archive_is_had_from_the_index_that_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mirror's links may be relative, and may carry a hash; the pinned one is what counts."""
-    page = f'<a href="../../f/{PREPARE.FILE}#sha256=0">{PREPARE.FILE}</a>'.encode()
-    file = f"https://mirror.test/f/{PREPARE.FILE}"
-    asked = served(monkeypatch, {f"{MIRROR}/django/": page, file: b"data"})
-    monkeypatch.setattr(PREPARE, "SHA256", hashlib.sha256(b"data").hexdigest())
-    assert PREPARE.download() == b"data"
-    assert asked == [f"{MIRROR}/django/", file]
-
-
-@pytest.mark.parametrize(
-    ("page", "reason"),
-    [
-        (OSError("no route"), "no route"),
-        (b"<html></html>", "no link to Django-5.2.tar.gz"),
-        (b'<a href="/f/Django-5.2.tar.gz">', "another SHA-256"),
-    ],
-)
-def test_a_failed_download_is_tried_again_and_says_what_to_do(
-    monkeypatch: pytest.MonkeyPatch, page: bytes | OSError, reason: str
-) -> None:
-    """The error has its reason, the index and the settings that help."""
-    files: dict[str, bytes | OSError] = {
-        f"{MIRROR}/django/": page,
-        f"https://mirror.test/f/{PREPARE.FILE}": b"forged",
-    }
-    asked = served(monkeypatch, files)
-    with pytest.raises(RuntimeError, match=reason) as fault:
-        PREPARE.download()
-    assert asked.count(f"{MIRROR}/django/") == PREPARE.ATTEMPTS
-    for step in (MIRROR, "https_proxy", "SEALED_CA_BUNDLE", "PIP_INDEX_URL"):
-        assert step in str(fault.value)
 
 
 # ---- program.md and train.py ------------------------------------------------------------------

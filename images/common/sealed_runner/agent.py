@@ -22,7 +22,7 @@ import numpy as np  # noqa: F401  (imported here so that the candidate finds it 
 from sealed_runner.startup import add_task_to_path, open_protocol
 from sealed_task import frames, values
 from sealed_task.contract import Invalid
-from sealed_task.expect import from_plain
+from sealed_task.expect import from_plain, set_expected
 
 CANDIDATE_FRAME_BYTES = 1 << 20
 
@@ -95,6 +95,7 @@ def _answer(candidate: ModuleType, order: Any, requests: BinaryIO, replies: Bina
             return
         question: Any = values.decode(payload)
         expect = from_plain(question[0])
+        set_expected(expect)
         try:
             data = expect.pack(answer(question[1]))
         except Invalid as fault:

@@ -16,7 +16,8 @@ is answers to its own questions (`Predictor.ask`), of a type, shape and size tha
 """
 
 from sealed_task.contract import Dishonest, Folders, Invalid, Score
-from sealed_task.expect import Array, Expect, Text
+from sealed_task.expect import Array, Expect, Text, expected
+from sealed_task.packages import package_file
 from sealed_task.predictors import Predictor, Predictors
 from sealed_task.rooms import Audit, two_rooms
 from sealed_task.values import Value
@@ -33,5 +34,7 @@ __all__ = [
     "Score",
     "Text",
     "Value",
+    "expected",
+    "package_file",
     "two_rooms",
 ]

@@ -124,7 +124,26 @@ def to_plain(expect: Expect) -> list[Any]:
 
 
 def from_plain(plain: Any) -> Expect:
-    """In the predictor, where ranges are not told."""
+    """In the predictor, where ranges are not told: a scorer may take them from its labels."""
     if plain[0] == "text":
         return Text(plain[1])
     return Array(plain[1], tuple(plain[2]))
+
+
+_at_hand: list[Expect] = []
+
+
+def expected() -> Expect:
+    """What the answer to the question at hand must be; for the function that `load` returns.
+
+    Its type and shape, or its most bytes, as in the scorer's `ask`. Anywhere else it raises
+    `LookupError`.
+    """
+    if not _at_hand:
+        raise LookupError("no question is asked here: `expected` is for the function of `load`")
+    return _at_hand[0]
+
+
+def set_expected(expect: Expect) -> None:
+    """For the predictor's runner, before each question."""
+    _at_hand[:] = [expect]
