@@ -35,6 +35,11 @@ def spoken(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+def sized(count: float) -> str:
+    """A number of bytes as people say it."""
+    return f"{count / 2**20:.0f} MiB" if count < 2**30 else f"{count / 2**30:.1f} GiB"
+
+
 def _shown(letter: str) -> str:
     if letter.isprintable() or letter in "\n\t":
         return letter

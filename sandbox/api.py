@@ -125,6 +125,8 @@ class TrialRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     key: str
     task: str
     candidate: str
+    vault: bool = False
+    """Score the vault too, for the operator; no agent may hear of it."""
 
 
 class TrialResult(Struct, frozen=True, kw_only=True):
@@ -137,6 +139,8 @@ class TrialResult(Struct, frozen=True, kw_only=True):
     """Mean over the held-out examples, in the metric's unit."""
     rehearsal_score: float | None
     """The same on the public rehearsal split."""
+    vault_score: float | None = None
+    """The same on the vault, if that was asked for and the candidate did not fail there."""
     reason: str
     """Why not scored: from public phases in full, from sealed phases only what happened."""
     log: str
@@ -147,6 +151,8 @@ class TrialResult(Struct, frozen=True, kw_only=True):
     """Seconds of the trainer, from the candidate's release to its end."""
     wall_seconds: float
     """Seconds of the whole trial, waiting for a slot not included."""
+    stage_seconds: dict[str, float] = {}
+    """Seconds of each stage, of the sealed ones too: for the operator alone."""
     peak_memory_bytes: int
     """Highest memory that was seen in the trainer: a lower bound of the peak."""
     examples: int

@@ -220,17 +220,26 @@ class FakeSandbox:
         reached = score is not None or "rehearsal" in told
         rehearsal = float(told.get("rehearsal", score or 0.0)) if reached else None
         log = told.get("log", "")
+        seconds = float(told.get("seconds", task.settings.budget_seconds / 2))
+        sealed = ["vault"] if request.vault and score is not None else []
+        if sealed:
+            on_progress(Progress(stage=Stage.scoring, detail="vault"))
         result = TrialResult(
             key=request.key,
             task=request.task,
             outcome=outcome,
             score=score,
             rehearsal_score=rehearsal,
+            vault_score=score if sealed else None,
             reason=told.get("reason", "" if score is not None else f"It ends {outcome}."),
             log=log,
             log_bytes=len(log.encode()),
-            seconds=float(told.get("seconds", task.settings.budget_seconds / 2)),
-            wall_seconds=float(told.get("seconds", task.settings.budget_seconds / 2)) + 1,
+            seconds=seconds,
+            wall_seconds=seconds + 1,
+            stage_seconds={
+                str(stage): seconds if stage is Stage.training else 0.5
+                for stage in (*stages[1:], *sealed)
+            },
             peak_memory_bytes=int(told.get("memory", 10_000_000)),
             examples=_EXAMPLES if score is not None else 0,
             device="cpu",

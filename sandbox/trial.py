@@ -25,6 +25,7 @@ Whose fault: after the candidate's first byte every lost channel, crash or death
 candidate's, unless the engine does not answer either, or the holder died too.
 """
 
+import itertools
 import secrets
 import time
 from collections.abc import Callable
@@ -73,13 +74,22 @@ class Report:
     outcome: Outcome = Outcome.error
     reason: str = ""
     held_out: Scored | None = None
+    vault: Scored | None = None
     rehearsal: float | None = None
     log: str = ""
     log_bytes: int = 0
     seconds: float = 0.0
     peak_memory_bytes: int = 0
     stages: dict[str, float] = field(default_factory=dict)
-    """Monotonic time at which each stage began."""
+    """Monotonic time at which each stage began; `end` is none."""
+
+    @property
+    def stage_seconds(self) -> dict[str, float]:
+        """Seconds of each stage, in their order."""
+        return {
+            name: after - began
+            for (name, began), (_, after) in itertools.pairwise(self.stages.items())
+        }
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,8 @@ def run_trial(
     baseline: str,
     on_progress: OnProgress,
     cancelled: Callable[[], bool],
+    *,
+    vault: bool = False,
 ) -> Report:
     """Train, rehearse, score. Raises `OurFault` and `Cancelled`; never a candidate's exception."""
     report = Report()
@@ -111,12 +123,17 @@ def run_trial(
     try:
         spent = trial.train()
         trial.rehearse(spent)
-        trial.score()
+        report.held_out = trial.score("held_out")
         report.outcome = Outcome.scored
+        if vault:
+            report.vault = trial.score("vault")
     except CandidateFailed as failure:
         if not engine.alive() or not containers.holder.alive():
             raise OurFault(f"the engine failed during the trial: {failure.reason}") from None
-        report.outcome, report.reason = failure.outcome, one_line(failure.reason)
+        # Of a failure in the vault nothing is told: a score that the decision rests on is there.
+        if report.held_out is None:
+            report.outcome, report.reason = failure.outcome, one_line(failure.reason)
+    report.stages["end"] = time.monotonic()
     return report
 
 
@@ -226,17 +243,17 @@ class _Trial:
                 self.report.log += ("\n" if self.report.log and text else "") + text
                 self.report.log_bytes += relay.current.log.total
 
-    def score(self) -> None:
-        """Score on the held-out split. Of a failure here only the outcome is told."""
-        self._stage(Stage.scoring, None)
+    def score(self, split: str) -> Scored:
+        """Score on a sealed split. Of a failure here only the outcome is told."""
+        self._stage(Stage.scoring, None, "vault" if split == "vault" else "")
         try:
-            self.report.held_out = self._ask(self._relay(), "held_out")
+            return self._ask(self._relay(), split)
         except CandidateFailed as failure:
             raise CandidateFailed(
                 failure.outcome, f"{failure.outcome} in the sealed scoring"
             ) from None
         except ScorerFailed as fault:
-            log.error("scorer failed", stage="sealed", fault=str(fault))
+            log.error("scorer failed", stage=split, fault=str(fault))
             raise OurFault(
                 "the scorer failed in the sealed scoring; see the sandbox's log"
             ) from None
@@ -261,9 +278,9 @@ class _Trial:
             raise CandidateFailed(Outcome.dishonest, frame.text())
         return _scored(bytes(frame.payload))
 
-    def _stage(self, stage: Stage, seconds: float | None) -> None:
-        self.report.stages[str(stage)] = time.monotonic()
-        self.on_progress(Progress(stage=stage, seconds=seconds))
+    def _stage(self, stage: Stage, seconds: float | None, detail: str = "") -> None:
+        self.report.stages[detail or str(stage)] = time.monotonic()
+        self.on_progress(Progress(stage=stage, seconds=seconds, detail=detail))
         self._check_cancelled()
 
     def _check_cancelled(self) -> None:

@@ -135,6 +135,7 @@ class Trials:
                     stored.files,
                     on_progress,
                     lambda: request.key in self._cancelled,
+                    vault=request.vault,
                 )
                 break
             except OUR_FAULTS as fault:
@@ -147,11 +148,13 @@ class Trials:
             outcome=report.outcome,
             score=held_out.mean if held_out else None,
             rehearsal_score=report.rehearsal,
+            vault_score=report.vault.mean if report.vault else None,
             reason=report.reason,
             log=report.log,
             log_bytes=report.log_bytes,
             seconds=report.seconds,
             wall_seconds=time.monotonic() - began,
+            stage_seconds=report.stage_seconds,
             peak_memory_bytes=report.peak_memory_bytes,
             examples=held_out.values.size if held_out else 0,
             device=gpu or "cpu",
@@ -193,15 +196,26 @@ class Trials:
         files: TaskFiles,
         on_progress: OnProgress,
         cancelled: Callable[[], bool],
+        *,
+        vault: bool = False,
     ) -> Report:
         if self._quarantine:
             raise EngineUnavailable(self._quarantine, "Restart the engine, then the sandbox.")
         on_progress(Progress(stage=Stage.building))
+        began = time.monotonic()
         containers = self.warm.take(plan)
         try:
-            return run_trial(
-                self._host.engine, containers, candidate, files.train, on_progress, cancelled
+            report = run_trial(
+                self._host.engine,
+                containers,
+                candidate,
+                files.train,
+                on_progress,
+                cancelled,
+                vault=vault,
             )
+            report.stages = {str(Stage.building): began, **report.stages}
+            return report
         except Undead as fault:
             self._quarantine = f"The slot is in quarantine: {fault}."
             raise OurFault(str(fault)) from None

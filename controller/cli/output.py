@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from controller.text import one_line, printable, spoken
+from controller.text import one_line, printable, sized, spoken
 from sandbox.api import Check, Verdict
 
 _PIPE_WIDTH = 200
@@ -99,6 +99,4 @@ def duration(seconds: float | None) -> str:
 
 def size(count: float | None) -> str:
     """Bytes as people say them."""
-    if count is None:
-        return "-"
-    return f"{count / 2**20:.0f} MiB" if count < 2**30 else f"{count / 2**30:.1f} GiB"
+    return "-" if count is None else sized(count)

@@ -53,6 +53,13 @@ class Screen:
         if self._live is not None:
             self._live.stop()
 
+    def subject(self, subject: str) -> None:
+        """What is being done from here on: one of many, so elsewhere than live, one line each."""
+        self._subject, self._stage, self._since = subject, None, time.monotonic()
+        if self._live is None:
+            self._tell_stages = False
+            self.say(subject)
+
     def say(self, line: str) -> None:
         """A line that stays."""
         self._console.print(Text(line), soft_wrap=True)

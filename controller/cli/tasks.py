@@ -1,19 +1,20 @@
 """`sealed task`: the tasks that are prepared, preparing one, and a look at whether it works."""
 
+import itertools
 from typing import Annotated
 
 import typer
 
 from controller.cli.connection import connected
 from controller.cli.exits import Exit
-from controller.cli.output import duration, figure, print_checks, print_items, print_table, size
+from controller.cli.output import duration, print_checks, print_items, print_table, size
 from controller.cli.screen import Screen
 from controller.cli.trials import one_trial
 from controller.task import find_task, read_task
-from sandbox.api import Check, Outcome, Task, TrialResult, Verdict
+from controller.task_check import findings, measure, trials
+from sandbox.api import TrialResult, Verdict
 
 app = typer.Typer(help="Tasks: list, prepare, check, forget.")
-_NIGHT_SECONDS = 8 * 3600
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 Folder = Annotated[str, typer.Argument(metavar="TASK", help="A task's folder.")]
@@ -67,18 +68,23 @@ def prepare(task: Folder, json: Json = False) -> None:
 
 @app.command()
 def check(task: Folder, json: Json = False) -> None:
-    """Prepare a task, run its baseline once, and say what was found."""
+    """Is the task fit for a loop? Runs its baseline, and answers that know nothing."""
     files = read_task(find_task(task))
     with connected() as sandbox, Screen(files.name, quiet=json) as screen:
         prepared = sandbox.prepare(files, screen.progress)
         sandbox.verify(prepared.hash, screen.progress)
-        result = one_trial(sandbox, prepared, files.train, screen)
-    findings = _findings(prepared, result)
+        done = itertools.count(1)
+
+        def run(candidate: str, vault: bool) -> TrialResult:
+            screen.subject(f"{files.name}, trial {next(done)} of {trials()}")
+            return one_trial(sandbox, prepared, candidate, screen, vault=vault)
+
+        found = findings(prepared, measure(run, files.train))
     if json:
-        print_items(findings)
+        print_items(found)
     else:
-        print_checks(findings)
-    if any(finding.verdict is Verdict.failed for finding in findings):
+        print_checks(found)
+    if any(finding.verdict is Verdict.failed for finding in found):
         raise typer.Exit(Exit.failed)
 
 
@@ -90,31 +96,3 @@ def forget(
     with connected() as sandbox:
         matching = [found.hash for found in sandbox.tasks() if found.hash.startswith(task)]
         sandbox.forget(matching[0] if len(matching) == 1 else task)
-
-
-def _findings(task: Task, result: TrialResult) -> list[Check]:
-    settings, scored = task.settings, result.outcome is Outcome.scored
-    findings = {
-        "settings": f"{settings.goal} {settings.metric}, {settings.budget_seconds:g} s a trial.",
-        "data": f"{task.files} files, {size(task.data_bytes)}, as `prepare` wrote them.",
-        "baseline": (
-            f"{figure(result.score)} {settings.metric} over {result.examples} held-out examples; "
-            f"{figure(result.rehearsal_score)} in the rehearsal."
-            if scored
-            else f"It ends {result.outcome}: {result.reason}"
-        ),
-        "budget": f"It trained for {duration(result.seconds)} of {settings.budget_seconds:g} s.",
-        "memory": (
-            f"It was seen with {size(result.peak_memory_bytes)} of {settings.memory_mib} MiB."
-        ),
-        "experiments": f"About {_NIGHT_SECONDS / max(1.0, result.wall_seconds):.0f} in 8 hours.",
-    }
-    return [
-        Check(
-            name=name,
-            verdict=Verdict.failed if name == "baseline" and not scored else Verdict.passed,
-            measured=True,
-            detail=detail,
-        )
-        for name, detail in findings.items()
-    ]

@@ -21,13 +21,16 @@ _LOG_LETTERS = 4000
 def try_candidate(
     task: Annotated[str, typer.Argument(metavar="TASK", help="A task's folder.")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A candidate.")],
+    vault: Annotated[
+        bool, typer.Option("--vault", help="Score the vault too; tell no agent.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Run one candidate once, and say what it came to. Exit code 1: it has no score."""
     files, candidate = read_task(find_task(task)), read_text(file)
     with connected() as sandbox, Screen(file.name, quiet=json) as screen:
         prepared = sandbox.prepare(files, screen.progress)
-        result = one_trial(sandbox, prepared, candidate, screen)
+        result = one_trial(sandbox, prepared, candidate, screen, vault=vault)
     if json:
         print_json(result)
     else:
@@ -36,9 +39,12 @@ def try_candidate(
         raise typer.Exit(Exit.failed)
 
 
-def one_trial(sandbox: Sandbox, task: Task, candidate: str, screen: Screen) -> TrialResult:
+def one_trial(
+    sandbox: Sandbox, task: Task, candidate: str, screen: Screen, *, vault: bool
+) -> TrialResult:
     """A trial with a key of its own, so that it really runs."""
-    request = TrialRequest(key=f"try-{secrets.token_hex(8)}", task=task.hash, candidate=candidate)
+    key = f"try-{secrets.token_hex(8)}"
+    request = TrialRequest(key=key, task=task.hash, candidate=candidate, vault=vault)
     return run_trial(sandbox, request, screen.progress)
 
 
@@ -47,6 +53,9 @@ def _tell(result: TrialResult, metric: str) -> None:
         "outcome": str(result.outcome),
         "score": f"{figure(result.score)} {metric}",
         "rehearsal score": f"{figure(result.rehearsal_score)} {metric}",
+        "vault score": ""
+        if result.vault_score is None
+        else f"{figure(result.vault_score)} {metric}",
         "reason": printable(result.reason, _LOG_LETTERS),
         "training": duration(result.seconds),
         "whole trial": duration(result.wall_seconds),

@@ -148,7 +148,7 @@ def test_control_believing_frames_from_anyone_takes_the_score(bench: Bench) -> N
 
     bench.patch.setattr(RoleContainer, "start", start_gullible)
     bench.patch.setattr(trial._Trial, "_watch", watch)
-    bench.patch.setattr(trial._Trial, "score", lambda _: None)
+    bench.patch.setattr(trial._Trial, "score", lambda *_: None)
     assert gained(bench.run(attack("protocol_noise")).score)
 
 

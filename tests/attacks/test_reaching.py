@@ -104,10 +104,10 @@ def test_a_question_is_not_carried_out(bench: Bench) -> None:
 def test_control_a_talkative_scoring_carries_it_out(bench: Bench) -> None:
     """A sandbox that treats the sealed scoring like the rehearsal tells the question."""
 
-    def talkative(self: trial._Trial) -> None:
+    def talkative(self: trial._Trial, split: str) -> None:
         relay = self._relay()
         try:
-            self._ask(relay, "held_out")
+            self._ask(relay, split)
         finally:
             assert relay.current is not None
             self.report.log += relay.current.log.text()

@@ -122,7 +122,7 @@ def test_control_a_longer_load_is_a_second_training(bench: Bench, rooms: Task) -
     """With a longer deadline the second training is scored."""
     longer = lambda load, scoring: Budgets(load + 5, scoring)  # noqa: E731
     bench.patch.setattr("sandbox.trial.Budgets", longer)
-    bench.patch.setattr(_Trial, "score", lambda _: None)  # the rehearsal is enough
+    bench.patch.setattr(_Trial, "score", lambda *_: None)  # the rehearsal is enough
     assert bench.run(attack("train_in_load"), rooms).rehearsal_score is not None
 
 
@@ -137,5 +137,5 @@ def test_a_trickle_of_bytes_is_not_waited_for(bench: Bench, rooms: Task) -> None
 def test_control_without_the_budget_the_trickle_is_scored(bench: Bench, rooms: Task) -> None:
     """Without that budget the trickle is waited for."""
     bench.patch.setattr(Relay, "_patience", lambda _: 0.05)
-    bench.patch.setattr(_Trial, "score", lambda _: None)  # the rehearsal is enough
+    bench.patch.setattr(_Trial, "score", lambda *_: None)  # the rehearsal is enough
     assert bench.run(attack("slow_answer"), rooms).rehearsal_score is not None

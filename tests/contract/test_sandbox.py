@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from sandbox.api import Goal, Outcome, Progress, Sandbox, Stage, Task, TrialRequest, Verdict
 from sandbox.errors import BadCandidate, BadRequest, BadTask, Cancelled, UnknownTask, UnknownTrial
@@ -103,6 +104,22 @@ def test_a_scored_trial(sandbox: Sandbox, task: Task, order: Order) -> None:
     assert 0 < result.seconds <= 1.1
     assert result.peak_memory_bytes > 0
     assert result.attempts == 1
+    assert result.vault_score is None
+    stages = result.stage_seconds
+    assert list(stages) == ["building", "training", "rehearsing", "scoring"]
+    assert all(seconds > 0 for seconds in stages.values())
+    assert stages["training"] >= result.seconds
+
+
+def test_the_vault_is_scored_when_asked_for(sandbox: Sandbox, task: Task, order: Order) -> None:
+    """The same trial, with the score of the second sealed split beside it."""
+    seen: list[Progress] = []
+    result = sandbox.run(replace(order(BETTER), vault=True), seen.append)
+    assert result.outcome is Outcome.scored
+    assert result.vault_score is not None
+    assert 0 < result.vault_score < 0.1
+    assert list(result.stage_seconds)[-2:] == ["scoring", "vault"]
+    assert (seen[-1].stage, seen[-1].detail) == (Stage.scoring, "vault")
 
 
 def test_a_crash_has_its_reason_and_log(sandbox: Sandbox, order: Order) -> None:

@@ -175,11 +175,28 @@ def test_tasks_are_prepared_and_listed(sealed: Sealed) -> None:
 
 
 def test_a_task_is_checked(sealed: Sealed, fake_sandbox: FakeSandbox) -> None:
-    """Prepared, its data hashed, its baseline run once, and the findings told."""
+    """Prepared, its data hashed, its baseline and what knows nothing tried, the findings told."""
     found = document(sealed("task", "check", "toy", "--json"))["items"]
-    assert {item["name"]: item["verdict"] for item in found}["baseline"] == "PASS"
+    verdicts = {item["name"]: item["verdict"] for item in found}
+    assert (verdicts["baseline"], verdicts["direction"]) == ("PASS", "PASS")
     score = fake_sandbox.result(fake_sandbox.executed[0]).score
-    assert f"{score:.6g} bits over 64 held-out examples" in sealed("task", "check", "toy").output
+    out = sealed("task", "check", "toy").output
+    assert f"{score:.6g} bits over 64 held-out examples" in out
+    assert "toy, trial 9 of 9" in out
+
+
+def test_a_task_that_rewards_knowing_nothing_fails_its_check(sealed: Sealed) -> None:
+    """Exit code 1, with the advice to turn the goal round."""
+    program = Path("tasks/toy/program.md")
+    program.write_text(program.read_text().replace("minimize", "maximize"))
+    assert "Turn `goal` round" in sealed("task", "check", "toy", code=1).output
+
+
+def test_try_scores_the_vault_when_asked(sealed: Sealed) -> None:
+    """Only then is there a line of it."""
+    file = write("# fake: score=1.5\n")
+    assert "vault" not in sealed("try", "toy", file).output
+    assert "vault score:     1.5 bits" in sealed("try", "toy", file, "--vault").output
 
 
 def test_a_task_whose_data_was_altered_is_not_fit_for_a_trial(

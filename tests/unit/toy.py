@@ -39,7 +39,9 @@ FILES = TaskFiles(name="toy", program=PROGRAM, train=TRAIN, prepare=PREPARE)
 
 
 def landscape(candidate: str) -> float:
-    """Best, at 0, are a learning rate of 0.024, 64 hidden units and gelu."""
+    """Best, at 0, are a learning rate of 0.024, 64 hidden units and gelu; 4 is without marks."""
+    if not marked(candidate).values:
+        return 4.0
     rate, hidden, activation = marked(candidate).values
     assert isinstance(rate, float)
     assert isinstance(hidden, int)

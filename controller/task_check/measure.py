@@ -1,0 +1,54 @@
+"""The trials of a check: the baseline with several seeds, then answers that know nothing."""
+
+import re
+from collections.abc import Callable
+from importlib import resources
+
+from msgspec import Struct
+
+from sandbox.api import Outcome, TrialResult
+
+BASELINES = 3
+"""Trials of the task's own `train.py`, each with a seed of its own."""
+KINDS = {
+    "constant": ("zeros", "ones", "equal shares"),
+    "random": ("random", "random shares"),
+    "echo": ("echo",),
+}
+"""Ways of knowing nothing, and what is tried for each: not every task takes every number."""
+
+Run = Callable[[str, bool], TrialResult]
+"""Runs one candidate; True: with the vault."""
+
+
+class Measured(Struct, frozen=True, kw_only=True):
+    """What the trials came to."""
+
+    baseline: list[TrialResult]
+    """The first of them with the vault; only that one, if it has no score."""
+    trivial: dict[str, dict[str, TrialResult]]
+    """By the way of knowing nothing, then by what was tried."""
+
+
+def measure(run: Run, train: str) -> Measured:
+    """Run all trials; of a baseline without a score nothing more is asked."""
+    baseline = [run(train, True)]
+    if baseline[0].outcome is not Outcome.scored:
+        return Measured(baseline=baseline, trivial={})
+    baseline += [run(train, False) for _ in range(BASELINES - 1)]
+    trivial = {
+        way: {kind: run(knows_nothing(kind), False) for kind in kinds}
+        for way, kinds in KINDS.items()
+    }
+    return Measured(baseline=baseline, trivial=trivial)
+
+
+def trials() -> int:
+    """How many trials a check takes."""
+    return BASELINES + sum(len(kinds) for kinds in KINDS.values())
+
+
+def knows_nothing(kind: str) -> str:
+    """The text of a candidate that answers in this way."""
+    text = (resources.files("controller.task_check") / "knows_nothing.py").read_text("utf-8")
+    return re.sub(r"^KIND = .*$", f'KIND = "{kind}"', text, flags=re.MULTILINE)

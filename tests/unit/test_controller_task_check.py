@@ -1,0 +1,226 @@
+"""`sealed task check`: what its trials say about a task, and the candidate that knows nothing."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from controller.task_check import Measured, findings, measure, trials
+from controller.task_check.measure import BASELINES, KINDS, knows_nothing
+from sandbox.api import Goal, Outcome, Task, TaskSettings, TrialResult, Verdict
+from sandbox.candidate import check_candidate
+from sealed_task import Array, Text
+from sealed_task.expect import Expect, set_expected
+
+SETTINGS = TaskSettings(metric="bits", goal=Goal.minimize, budget_seconds=10, min_gain=0.1)
+RESULT = TrialResult(
+    key="k",
+    task="t",
+    outcome=Outcome.scored,
+    score=1.0,
+    rehearsal_score=1.1,
+    vault_score=1.2,
+    reason="",
+    log="",
+    log_bytes=0,
+    seconds=9.0,
+    wall_seconds=11.0,
+    stage_seconds={"building": 0.5, "training": 9.0, "rehearsing": 0.25, "scoring": 0.25},
+    peak_memory_bytes=2**20,
+    examples=64,
+    device="cpu",
+    attempts=1,
+)
+WORSE = replace(RESULT, score=3.0)
+BETTER = replace(RESULT, score=2.5)
+REFUSED = replace(RESULT, outcome=Outcome.invalid, score=None, reason="wrong shape")
+
+
+def baselines(*scores: float) -> list[TrialResult]:
+    return [replace(RESULT, score=score) for score in scores]
+
+
+def measured(baseline: list[TrialResult] | None = None, constant: TrialResult = BETTER) -> Measured:
+    """A good task's trials, some of them replaced."""
+    trivial = {way: dict.fromkeys(kinds, WORSE) for way, kinds in KINDS.items()}
+    trivial["constant"] = {"zeros": REFUSED, "ones": constant, "equal shares": REFUSED}
+    return Measured(baseline=baseline or baselines(1.0, 1.01, 0.99), trivial=trivial)
+
+
+def verdicts(found: Measured, **settings: Any) -> dict[str, tuple[Verdict, str]]:
+    """Verdict and whole text of each finding."""
+    task = Task(
+        hash="0" * 64,
+        name="toy",
+        settings=replace(SETTINGS, **settings),
+        prepared_at="",
+        data_bytes=2**20,
+        files=8,
+    )
+    return {
+        check.name: (check.verdict, f"{check.detail} {check.next_step}")
+        for check in findings(task, found)
+    }
+
+
+def test_a_good_task_passes() -> None:
+    """Nothing is advised where nothing is wrong, and the figures are those of the trials."""
+    found = verdicts(measured())
+    assert {verdict for verdict, _ in found.values()} == {Verdict.passed}
+    assert (
+        "1 bits over 64 held-out examples; 1.1 in the rehearsal, 1.2 in the vault"
+        in (found["baseline"][1])
+    )
+    assert "the baseline has 1, answering ones 2.5" in found["direction"][1]
+    assert (
+        "standard deviation 0.01; from knowing nothing to the baseline it is 150"
+        in (found["spread"][1])
+    )
+    assert "building 0.5, training 9.0, rehearsing 0.2, scoring 0.2; 10.0" in found["seconds"][1]
+    assert "About 2880 in 8 hours" in found["experiments"][1]
+
+
+@pytest.mark.parametrize(
+    ("goal", "score", "verdict"),
+    [
+        (Goal.minimize, 3.0, Verdict.passed),
+        (Goal.minimize, 1.0, Verdict.failed),
+        (Goal.minimize, 0.5, Verdict.failed),
+        (Goal.maximize, 0.5, Verdict.failed),  # the echo has 3
+    ],
+)
+def test_a_metric_that_a_constant_wins_fails(goal: Goal, score: float, verdict: Verdict) -> None:
+    """As good as the baseline is enough, in the direction of the goal."""
+    found = verdicts(measured(constant=replace(RESULT, score=score)), goal=goal)
+    assert found["direction"][0] is verdict
+    assert ("Turn `goal` round" in found["direction"][1]) == (verdict is Verdict.failed)
+
+
+def test_where_nothing_scores_without_knowing_the_reason_is_told() -> None:
+    """Refusing every such answer is as good as scoring it badly."""
+    refused = {way: dict.fromkeys(kinds, REFUSED) for way, kinds in KINDS.items()}
+    found = verdicts(Measured(baseline=baselines(1.0, 1.01, 0.99), trivial=refused))
+    assert found["echo"] == (Verdict.passed, "No score: it ends invalid: wrong shape ")
+    assert found["direction"][0] is Verdict.passed
+    assert found["spread"][0] is Verdict.passed
+
+
+def test_a_baseline_without_a_score_is_all_that_is_told() -> None:
+    """With its reason, and where to look."""
+    found = verdicts(Measured(baseline=[REFUSED], trivial={}))
+    assert list(found) == ["settings", "data", "baseline"]
+    assert found["baseline"][0] is Verdict.failed
+    assert "ends invalid: wrong shape" in found["baseline"][1]
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "says"),
+    [
+        ({"baseline": baselines(1.0, 1.2, 0.8)}, "spread", "set min_gain to 0.6 or more"),
+        ({"baseline": baselines(1.0, 2.0, 0.1)}, "spread", "hardly be told from luck"),
+        (
+            {"baseline": [replace(RESULT, stage_seconds={"training": 1, "scoring": 9})] * 3},
+            "scoring",
+            "9 times the training",
+        ),
+        (
+            {"baseline": [replace(RESULT, stage_seconds={"training": 900.0})] * 3},
+            "experiments",
+            "Shorten the budget",
+        ),
+        (
+            {"baseline": [replace(RESULT, peak_memory_bytes=2000 * 2**20)] * 3},
+            "memory",
+            "Raise memory_mib",
+        ),
+        ({"baseline": [replace(RESULT, vault_score=None)] * 3}, "baseline", "on the vault"),
+    ],
+    ids=["luck", "noise", "scoring", "night", "memory", "vault"],
+)
+def test_what_could_be_better_is_a_warning_with_advice(
+    change: dict[str, Any], name: str, says: str
+) -> None:
+    """A warning, and no failure: the task works, and the person decides."""
+    verdict, text = verdicts(measured(**change))[name]
+    assert verdict is Verdict.warning
+    assert says in text
+
+
+# ---- the trials -------------------------------------------------------------------------------
+
+
+def test_the_baseline_runs_several_times_and_the_vault_is_asked_once() -> None:
+    """Then each way of knowing nothing; every candidate is one that the sandbox takes."""
+    asked: list[tuple[str, bool]] = []
+
+    def run(candidate: str, vault: bool) -> TrialResult:
+        check_candidate(candidate)
+        asked.append((candidate, vault))
+        return RESULT
+
+    found = measure(run, "the baseline")
+    assert len(asked) == trials()
+    assert asked[:BASELINES] == [("the baseline", n == 0) for n in range(BASELINES)]
+    assert len(set(asked[BASELINES:])) == trials() - BASELINES
+    assert not any(vault for _, vault in asked[BASELINES:])
+    assert {way: tuple(tried) for way, tried in found.trivial.items()} == KINDS
+
+
+def test_without_a_score_of_the_baseline_nothing_more_is_run() -> None:
+    """A broken task is told at once."""
+    asked: list[str] = []
+
+    def run(candidate: str, vault: bool) -> TrialResult:
+        asked.append(candidate)
+        return REFUSED
+
+    assert measure(run, "the baseline") == Measured(baseline=[REFUSED], trivial={})
+    assert asked == ["the baseline"]
+
+
+# ---- the candidate that knows nothing ---------------------------------------------------------
+
+
+def answers(kind: str, question: Any, expect: Expect, folder: Path) -> Any:
+    """What the candidate says, as its runner would have it."""
+    path = folder / "train.py"
+    path.write_text(knows_nothing(kind))
+    spec = importlib.util.spec_from_file_location("knows_nothing", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module: ModuleType = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.train(folder, folder, 0, 1.0)
+    set_expected(expect)
+    return expect.unpack(expect.pack(module.load(folder)(question)))
+
+
+@pytest.mark.parametrize("kind", [kind for kinds in KINDS.values() for kind in kinds])
+@pytest.mark.parametrize(
+    "expect",
+    [Array("f8", (3, 4)), Array("f4", ()), Array("i4", (5,)), Array("b1", (2,)),
+     Array("u1", (2, 0)), Text(7)],
+    ids=str,
+)  # fmt: skip
+def test_every_kind_of_answer_is_of_the_expected_form(
+    kind: str, expect: Expect, tmp_path: Path
+) -> None:
+    """So that a metric is what refuses or scores it, not the frame."""
+    question = {"x": [np.arange(3), True, "word"], "y": None}
+    found = answers(kind, question, expect, tmp_path)
+    assert isinstance(found, str) == isinstance(expect, Text)
+
+
+def test_shares_sum_to_one_and_an_echo_repeats_the_question(tmp_path: Path) -> None:
+    """Two kinds that tasks with probabilities, or with the answer in the question, must meet."""
+    expect = Array("f8", (2, 4), 0, 1)
+    assert answers("equal shares", None, expect, tmp_path).tolist() == [[0.25] * 4] * 2
+    shares = answers("random shares", None, expect, tmp_path)
+    assert shares.sum(axis=1) == pytest.approx([1, 1])
+    heard = answers("echo", [[1, 2.5], {"z": np.array([7])}], Array("f8", (4,)), tmp_path)
+    assert heard.tolist() == [1, 2.5, 7, 1]
+    assert answers("echo", {"a": "né", "b": ["w"]}, Text(3), tmp_path) == "né"
