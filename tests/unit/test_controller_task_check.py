@@ -120,7 +120,7 @@ def test_a_baseline_without_a_score_is_all_that_is_told() -> None:
 @pytest.mark.parametrize(
     ("change", "name", "says"),
     [
-        ({"baseline": baselines(1.0, 1.2, 0.8)}, "spread", "set min_gain to 0.6 or more"),
+        ({"baseline": baselines(1.0, 1.1, 0.9)}, "spread", "set min_gain to 0.3 or more"),
         ({"baseline": baselines(1.0, 2.0, 0.1)}, "spread", "hardly be told from luck"),
         (
             {"baseline": [replace(RESULT, stage_seconds={"training": 1, "scoring": 9})] * 3},
