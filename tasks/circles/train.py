@@ -2,7 +2,8 @@
 
 They begin as small ones near a grid. Then each grows at the same pace, and pushes what it overlaps
 and what it leaves the square by; centres and radii follow the sum of both. In the end radii are
-shrunk until every condition holds.
+shrunk until every condition holds. That is done again from other beginnings until the time is over,
+and the best placement stays.
 """
 
 import os
@@ -27,25 +28,34 @@ MARGIN = 1e-9
 
 
 def train(data: Path, artifact: Path, seed: int, seconds: float) -> None:
-    """Search one placement and leave it in `artifact`."""
+    """Search placements until the time is over, and leave the best one in `artifact`."""
     start = time.monotonic()
     end = start + TIME_SHARE * seconds
     rng = np.random.default_rng(seed)
-    circles = first_placement(rng)
-    save(artifact, repaired(circles))
-    for number in range(STEPS):
-        if time.monotonic() > end:
-            break
-        circles = circles + STEP * (1 - number / STEPS) * pull(circles)
-    best = repaired(circles)
-    save(artifact, best)
-    print(f"{best[:, 2].sum():.6f} in {time.monotonic() - start:.2f} s")
+    best, tries = 0.0, 0
+    while time.monotonic() < end:
+        found = placement(rng, end)
+        tries += 1
+        if found[:, 2].sum() > best:
+            best = found[:, 2].sum()
+            save(artifact, found)
+    print(f"{best:.6f}, {tries} tries in {time.monotonic() - start:.2f} s")
 
 
 def load(artifact: Path) -> Callable[[object], np.ndarray]:
     """A function from any question to the circles, float64 (26, 3): x, y, radius."""
     circles = np.load(artifact / "circles.npy", allow_pickle=False)
     return lambda question: circles
+
+
+def placement(rng: np.random.Generator, end: float) -> np.ndarray:
+    """One valid placement, from a beginning of its own; no more steps after the time `end`."""
+    circles = first_placement(rng)
+    for number in range(STEPS):
+        if time.monotonic() > end:
+            break
+        circles = circles + STEP * (1 - number / STEPS) * pull(circles)
+    return repaired(circles)
 
 
 def first_placement(rng: np.random.Generator) -> np.ndarray:

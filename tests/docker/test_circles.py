@@ -28,13 +28,16 @@ def run(service: Service, task: Task, candidate: str) -> TrialResult:
     return service.run(TrialRequest(key=key, task=task.hash, candidate=candidate))
 
 
-def test_the_beginning_is_scored(service: Service, circles: Task) -> None:
-    """The same on the rehearsal, for there is nothing to hide."""
+def test_the_beginning_is_scored_and_can_be_beaten(service: Service, circles: Task) -> None:
+    """The same on the rehearsal, for there is nothing to hide; a better search is well above it."""
     result = run(service, circles, TRAIN)
     assert result.outcome is Outcome.scored
     assert result.score is not None
     assert 2.3 < result.score < 2.6
     assert result.rehearsal_score == result.score
+    better = run(service, circles, (ROOT / "tests" / "candidates" / "circles.py").read_text())
+    assert better.score is not None
+    assert better.score > result.score + circles.settings.min_gain
 
 
 def test_overlap_by_rounding_is_invalid(service: Service, circles: Task) -> None:

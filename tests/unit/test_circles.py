@@ -151,7 +151,7 @@ def test_the_baseline_is_a_beginning(folders: Folders, tmp_path: Path) -> None:
     """Above what a plain grid gives less its own noise, and far from the best that is known."""
     artifact = tmp_path / "artifact"
     artifact.mkdir()
-    TRAIN.train(folders.train.parent, artifact, 3, 60)
+    TRAIN.train(folders.train.parent, artifact, 3, 1)
     found = score_of(folders.held_out, TRAIN.load(artifact)(None))
     assert 2.4 < found < 2.6
     assert sorted(file.name for file in artifact.iterdir()) == ["circles.npy"]
