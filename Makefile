@@ -17,7 +17,7 @@ help:
 	@echo "make down      stop, and remove every container that is left; data and runs stay"
 	@echo "make test      linters and all tests but the slow ones"
 	@echo "make test-all  linters and all tests"
-	@echo "make bench     overheads as ratios: a table, and bench.json"
+	@echo "make bench     overheads as ratios and seconds of each task: tables, and bench.json"
 	@echo "make format    format the code"
 	@echo "make images    all four images"
 	@echo "make lock      resolve requirements/*.in again"

@@ -11,7 +11,7 @@ _DOCKERFILE = "Dockerfile"
 """Of the task's own agent image; most tasks have none."""
 _MOST_BYTES = 1024 * 1024
 """Far above what the sandbox takes; so that a wrong path to a huge file is no surprise."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}")
 
 
 def find_task(name: str) -> Path:
@@ -25,7 +25,7 @@ def find_task(name: str) -> Path:
 def read_task(folder: Path) -> TaskFiles:
     """The files of a task, byte for byte. Raises `NotFound`, `Unusable`."""
     name = folder.resolve().name
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise Unusable(
             f"The task folder is named {name!r}.",
             "Rename it: up to 48 letters, digits, dots, dashes and underscores.",

@@ -7,14 +7,15 @@ import typer
 
 from controller.cli.connection import connected
 from controller.cli.exits import Exit
-from controller.cli.output import duration, print_checks, print_items, print_table, size
+from controller.cli.output import duration, print_checks, print_items, print_table, say, size
 from controller.cli.screen import Screen
 from controller.cli.trials import one_trial
+from controller.skeleton import SkeletonKind, write_skeleton
 from controller.task import find_task, read_task
 from controller.task_check import findings, measure, trials
 from sandbox.api import TrialResult, Verdict
 
-app = typer.Typer(help="Tasks: list, prepare, check, forget.")
+app = typer.Typer(help="Tasks: list, new, prepare, check, forget.")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 Folder = Annotated[str, typer.Argument(metavar="TASK", help="A task's folder.")]
@@ -86,6 +87,17 @@ def check(task: Folder, json: Json = False) -> None:
         print_checks(found)
     if any(finding.verdict is Verdict.failed for finding in found):
         raise typer.Exit(Exit.failed)
+
+
+@app.command()
+def new(
+    kind: Annotated[SkeletonKind, typer.Argument(metavar="KIND", help=", ".join(SkeletonKind))],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the task, or a folder's path.")],
+) -> None:
+    """Write a skeleton: a task of this kind that works, with made-up data in place of yours."""
+    folder = write_skeleton(kind, name)
+    say(f"{folder} is a task of kind {kind}; prepare.py says where your data goes.")
+    say(f"Next: sealed task check {folder}")
 
 
 @app.command()

@@ -112,7 +112,7 @@ def _spread(settings: TaskSettings, scores: list[float], span: float | None) -> 
     told += f"standard deviation {noise:.2g}"
     if span is not None and noise:
         told += f"; from knowing nothing to the baseline it is {span / noise:.0f} times that"
-    if span is not None and span < _NARROW * noise:
+    if span is not None and noise and span < _NARROW * noise:
         return _check(
             "spread",
             Verdict.warning,
@@ -151,19 +151,19 @@ def _cost(settings: TaskSettings, trials: list[TrialResult]) -> Iterator[Check]:
         f"About {count:.0f} in 8 hours, each tried once.",
         "Shorten the budget: a search needs many tries." if few else "",
     )
-    asking, training = stages["rehearsing"] + stages["scoring"], stages["training"]
-    slow = asking > max(training, 1.0)
+    asking, budget = stages["rehearsing"] + stages["scoring"], settings.budget_seconds
+    slow = asking > max(budget, 1.0)
     yield _check(
         "scoring",
         Verdict.warning if slow else Verdict.passed,
-        f"Rehearsing and scoring take {asking / max(training, 1e-3):.2g} times the training.",
+        f"Rehearsing and scoring take {asking / budget:.2g} times the training's budget.",
         "Ask in larger batches (`ask_all`, several examples a question), or of fewer examples, "
         "or give training more seconds."
         if slow
         else "",
     )
     seconds = median(trial.seconds for trial in trials)
-    yield _passed("budget", f"It trained for {spoken(seconds)} of {settings.budget_seconds:g} s.")
+    yield _passed("budget", f"It trained for {spoken(seconds)} of {budget:g} s.")
     peak = max(trial.peak_memory_bytes for trial in trials)
     tight = peak > 0.8 * settings.memory_mib * 2**20
     yield _check(

@@ -1,9 +1,12 @@
 """`sealed task check` against the real engine: what knows nothing scores as it should."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 
+from controller.skeleton import SkeletonKind, write_skeleton
+from controller.task import read_task
 from controller.task_check import Measured, findings, measure
 from sandbox.api import Outcome, Task, TrialRequest, TrialResult, Verdict
 from sandbox.service import Service
@@ -12,10 +15,12 @@ from tests.support.files import task_files
 
 pytestmark = pytest.mark.docker
 
+IN_EVERY_RUN = {SkeletonKind.construction, SkeletonKind.speed}
+"""The others take half a minute each; all are tried without an engine as well."""
 TRAIN = (TINY / "train.py").read_text()
 
 
-def checked(service: Service, task: Task) -> Measured:
+def checked(service: Service, task: Task, train: str = TRAIN) -> Measured:
     """The trials of a check of this task."""
     numbers = itertools.count()
 
@@ -23,7 +28,7 @@ def checked(service: Service, task: Task) -> Measured:
         key = f"check-{task.hash[:8]}-{next(numbers)}"
         return service.run(TrialRequest(key=key, task=task.hash, candidate=candidate, vault=vault))
 
-    return measure(run, TRAIN)
+    return measure(run, train)
 
 
 @pytest.fixture(scope="module")
@@ -63,5 +68,25 @@ def test_a_metric_that_looks_at_no_answer_is_refused(service: Service) -> None:
         found = {check.name: check for check in findings(task, checked(service, task))}
         assert found["direction"].verdict is Verdict.failed
         assert "score what a model must know something for" in found["direction"].next_step
+    finally:
+        service.forget(task.hash)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=() if kind in IN_EVERY_RUN else pytest.mark.slow)
+        for kind in SkeletonKind
+    ],
+)
+def test_a_skeleton_passes_its_check(service: Service, tmp_path: Path, kind: SkeletonKind) -> None:
+    """As it is written, and nothing of it would be refused: a person begins with what works."""
+    files = read_task(write_skeleton(kind, str(tmp_path / kind)))
+    task = service.prepare(files)
+    try:
+        found = {check.name: check for check in findings(task, checked(service, task, files.train))}
+        assert Verdict.failed not in {check.verdict for check in found.values()}, found
+        assert found["spread"].verdict is Verdict.passed, found["spread"]
+        assert found["baseline"].verdict is Verdict.passed, found["baseline"]
     finally:
         service.forget(task.hash)

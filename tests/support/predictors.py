@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sealed_task import Predictors, frames, values
-from sealed_task.expect import from_plain
+from sealed_task.expect import from_plain, set_expected
 
 Answer = Callable[[Any], Any]
 """What `load` returns."""
@@ -85,7 +85,9 @@ class Loopback:
         number, most, timed = frames.ASK.unpack_from(payload)
         plain: Any = values.decode(payload[frames.ASK.size :])
         self.questions.append(plain[1])
-        data = from_plain(plain[0]).pack(self._open[number](plain[1]))
+        expect = from_plain(plain[0])
+        set_expected(expect)
+        data = expect.pack(self._open[number](plain[1]))
         assert len(data) <= most
         self.events.append("reply")
         seconds = self.TIMED_SECONDS if timed else 0.0

@@ -100,6 +100,12 @@ def test_a_metric_that_a_constant_wins_fails(goal: Goal, score: float, verdict: 
     assert ("Turn `goal` round" in found["direction"][1]) == (verdict is Verdict.failed)
 
 
+def test_a_baseline_without_noise_is_no_warning() -> None:
+    """The same score with every seed, even where the span is narrow."""
+    found = verdicts(measured(baselines(1.0, 1.0, 1.0), constant=replace(RESULT, score=1.001)))
+    assert found["spread"][0] is Verdict.passed
+
+
 def test_where_nothing_scores_without_knowing_the_reason_is_told() -> None:
     """Refusing every such answer is as good as scoring it badly."""
     refused = {way: dict.fromkeys(kinds, REFUSED) for way, kinds in KINDS.items()}
@@ -123,9 +129,9 @@ def test_a_baseline_without_a_score_is_all_that_is_told() -> None:
         ({"baseline": baselines(1.0, 1.1, 0.9)}, "spread", "set min_gain to 0.3 or more"),
         ({"baseline": baselines(1.0, 2.0, 0.1)}, "spread", "hardly be told from luck"),
         (
-            {"baseline": [replace(RESULT, stage_seconds={"training": 1, "scoring": 9})] * 3},
+            {"baseline": [replace(RESULT, stage_seconds={"training": 1, "scoring": 90})] * 3},
             "scoring",
-            "9 times the training",
+            "9 times the training's budget",
         ),
         (
             {"baseline": [replace(RESULT, stage_seconds={"training": 900.0})] * 3},
