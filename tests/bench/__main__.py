@@ -9,7 +9,7 @@ c   the relay, over a bare attach to a container that runs `cat`: seconds of a s
     counts once: relayed from one container to another, or sent to one and back, it passes the
     engine twice
 
-Then, for each task of `tasks/`, the seconds of one trial of its own `train.py`: training, rehearsing
+Then, for each task of `tasks/`, seconds of a trial of its own `train.py`: training, rehearsing
 and scoring, and overhead, which is all the rest of the trial, with its containers ready.
 """
 
