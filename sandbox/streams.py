@@ -7,6 +7,7 @@ then on its bytes are only counted. Nothing here waits: the callers own the cloc
 
 import struct
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sandbox.engine import Connection
@@ -43,10 +44,13 @@ class FrameReader:
         self._payload = bytearray()
         self._filled = 0
 
-    def feed(self, data: bytes | memoryview) -> list[Frame]:
-        """Take the next bytes; return the frames they complete. Raises `BrokenFrame`."""
+    def feed(self, data: bytes | memoryview) -> Iterator[Frame]:
+        """Take the next bytes, and give the frames they complete; to be read to its end.
+
+        Raises `BrokenFrame` where they break, after the frames before that place: how the bytes
+        came in pieces must make no difference.
+        """
         data = memoryview(data)
-        found: list[Frame] = []
         while data or self._header is not None:
             if self._header is None:
                 missing = frames.HEADER.size - len(self._head)
@@ -64,9 +68,8 @@ class FrameReader:
             data = data[len(part) :]
             if self._filled < length:
                 break
-            found.append(Frame(kind, memoryview(self._payload).toreadonly(), nonce))
             self._header = None
-        return found
+            yield Frame(kind, memoryview(self._payload).toreadonly(), nonce)
 
 
 class Stream:

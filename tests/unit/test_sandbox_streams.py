@@ -119,7 +119,7 @@ def test_a_length_over_the_bound_is_refused_with_the_header() -> None:
     """A frame that says it is larger than accepted is refused before its first byte is kept."""
     reader = FrameReader(MOST)
     with pytest.raises(frames.BrokenFrame, match="at most 64"):
-        reader.feed(frames.HEADER.pack(frames.MAGIC, Kind.ANSWER, 0, MOST + 1, 0))
+        list(reader.feed(frames.HEADER.pack(frames.MAGIC, Kind.ANSWER, 0, MOST + 1, 0)))
     assert len(reader._payload) == 0
 
 
@@ -131,9 +131,21 @@ def test_no_more_than_the_bound_is_held(lies: list[tuple[int, bytes]]) -> None:
     for length, data in lies:
         header = frames.HEADER.pack(frames.MAGIC, Kind.ANSWER, 0, length, 0)
         with contextlib.suppress(frames.BrokenFrame):
-            reader.feed(header + data)
+            list(reader.feed(header + data))
         assert len(reader._payload) <= MOST
         assert len(reader._head) < frames.HEADER.size + 1
+
+
+@given(positions)
+def test_frames_before_garbage_are_frames_whatever_the_pieces(at: list[int]) -> None:
+    """What came whole counts, also when the bytes after it came in the same piece."""
+    data = frames.pack(Kind.ANSWER, b"1") + frames.pack(Kind.DONE) + b"x" * 16
+    reader, found = FrameReader(MOST), []
+    with pytest.raises(frames.BrokenFrame):
+        for part in cut(data, at):
+            for frame in reader.feed(part):
+                found.append(frame.kind)
+    assert found == [Kind.ANSWER, Kind.DONE]
 
 
 def test_a_bound_can_be_raised_between_frames() -> None:
@@ -143,7 +155,7 @@ def test_a_bound_can_be_raised_between_frames() -> None:
     assert read(reader, frames.pack(Kind.ANSWER, b"12345")) == [(Kind.ANSWER, b"12345", 0)]
     reader.most = 0
     with pytest.raises(frames.BrokenFrame):
-        reader.feed(frames.pack(Kind.ANSWER, b"1"))
+        list(reader.feed(frames.pack(Kind.ANSWER, b"1")))
 
 
 def test_a_frame_is_no_view_of_the_callers_buffer() -> None:
