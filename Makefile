@@ -10,13 +10,14 @@ BIN := $(VENV)/bin
 # In CI a missing engine is a failure, not a skip.
 export REQUIRE_DOCKER ?= $(if $(CI),1,)
 
-.PHONY: help up down test test-all bench format lint lock images engine browser venv clean
+.PHONY: help up down test test-all fuzz bench format lint lock images engine browser venv clean
 
 help:
 	@echo "make up        check, build, start, and wait for the first score; again: go on"
 	@echo "make down      stop, and remove every container that is left; data and runs stay"
 	@echo "make test      linters and all tests but the slow ones"
 	@echo "make test-all  linters and all tests"
+	@echo "make fuzz      every reader of hostile bytes, FUZZ_SECONDS (60) each"
 	@echo "make bench     overheads as ratios and seconds of each task: tables, and bench.json"
 	@echo "make format    format the code"
 	@echo "make images    all four images"
@@ -39,6 +40,10 @@ test-all: lint engine browser
 	@scripts/engine.sh compose
 	PYTHON=$(BIN)/python scripts/images.sh all
 	$(BIN)/python -m pytest
+
+fuzz: venv
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements/fuzz.txt
+	$(BIN)/python -m tests.fuzz
 
 bench: venv engine
 	PYTHON=$(BIN)/python scripts/images.sh roles

@@ -25,7 +25,7 @@ if ! "$tools/bin/pip" download --quiet --no-deps --uploaded-prior-to P7D --dest 
     cooldown=()
 fi
 # In this order: each one is held to the versions of those before it.
-for name in agent scorer sandbox controller dev; do
+for name in agent scorer sandbox controller dev fuzz; do
     CUSTOM_COMPILE_COMMAND="make lock" "$tools/bin/pip-compile" \
         --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras \
         --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header \

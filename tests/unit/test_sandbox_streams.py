@@ -5,6 +5,7 @@ import itertools
 import socket
 import struct
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -140,12 +141,10 @@ def test_no_more_than_the_bound_is_held(lies: list[tuple[int, bytes]]) -> None:
 def test_frames_before_garbage_are_frames_whatever_the_pieces(at: list[int]) -> None:
     """What came whole counts, also when the bytes after it came in the same piece."""
     data = frames.pack(Kind.ANSWER, b"1") + frames.pack(Kind.DONE) + b"x" * 16
-    reader, found = FrameReader(MOST), []
+    reader, found = FrameReader(MOST), deque[int]()
     with pytest.raises(frames.BrokenFrame):
-        for part in cut(data, at):
-            for frame in reader.feed(part):
-                found.append(frame.kind)
-    assert found == [Kind.ANSWER, Kind.DONE]
+        found.extend(frame.kind for part in cut(data, at) for frame in reader.feed(part))
+    assert list(found) == [Kind.ANSWER, Kind.DONE]
 
 
 def test_a_bound_can_be_raised_between_frames() -> None:
