@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 @pytest.fixture
 def make(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, int], Folders]:
     """Prepares splits of made-up days below a folder, under a salt."""
-    monkeypatch.setattr(PREPARE, "download", lambda: archive(DAYS, 0.01, 0.05, 0.0))
+    monkeypatch.setattr(PREPARE, "download", lambda: archive(DAYS, 0.01, (0.05, 0.05), 0.0))
     return lambda folder, salt: prepared(PREPARE, folder, salt)
 
 
@@ -58,7 +58,7 @@ def score_of(folder: Path, answer: Callable[[Any], Any]) -> Score:
 
 def test_the_archive_is_read_as_it_is() -> None:
     """High, low and close of both indices, in this order, and no other column."""
-    prices = PREPARE.read(archive(DAYS, 0.01, 0.0, 0.0))
+    prices = PREPARE.read(archive(DAYS, 0.01, (0, 0), 0.0))
     assert prices.shape == (DAYS, 2, 3)
     assert (prices[:, :, HIGH] >= prices[:, :, CLOSE]).all()
     assert (prices[:, :, LOW] <= prices[:, :, CLOSE]).all()
@@ -112,7 +112,7 @@ def test_no_figure_of_the_public_file_is_in_the_data(
 
 def test_a_disguised_day_is_still_a_day() -> None:
     """High and low hold the close between them, and the correlation with the truth is left."""
-    moves = np.log(PREPARE.read(archive(DAYS, 0.01, 0.0, 0.0)))
+    moves = np.log(PREPARE.read(archive(DAYS, 0.01, (0, 0), 0.0)))
     moves = moves[1:] - moves[:-1, :, CLOSE:]
     hidden = PREPARE.disguise(moves, np.random.default_rng(0))
     assert (hidden[..., HIGH] >= hidden[..., CLOSE]).all()
@@ -133,7 +133,7 @@ def test_no_question_depends_on_a_later_day(day: int, seed: int) -> None:
     From the archive's prices to what the scorer sends: no scale, maximum or number of days to come
     is in any of them.
     """
-    history = PREPARE.read(archive(DAYS, 0.01, 0.05, 0.0))
+    history = PREPARE.read(archive(DAYS, 0.01, (0.05, 0.05), 0.0))
     changed = history.copy()
     changed[day:] *= np.random.default_rng(seed).uniform(0.5, 3, changed[day:].shape)
     for name in SCORED:
