@@ -103,14 +103,14 @@ def test_control_days_that_are_sent_ahead_are_known(
     assert result.score > GAINED
 
 
-@pytest.mark.claim("no-future-in-a-question")
 def test_no_day_of_the_rehearsal_comes_again(
     bench: Bench, prepared_task: Callable[..., Task]
 ) -> None:
-    """Who bets on days that are like the rehearsal's has nothing to bet on."""
+    """Who bets on days that are like the rehearsal's has next to nothing to bet on."""
     result = bench.run(attack("known_history", WAY="rehearsal"), prepared_task())
-    assert result.score == 0
+    assert result.score is not None
     assert result.rehearsal_score is not None
+    assert abs(result.score) < GAINED / 4
     assert result.rehearsal_score > GAINED
 
 
@@ -120,7 +120,7 @@ def test_control_the_same_days_in_each_split_are_known(
     """Where the held-out days begin with those of the rehearsal, the same bets gain on both."""
     result = bench.run(attack("known_history", WAY="rehearsal"), prepared_task(SAME_DAYS))
     assert result.score is not None
-    assert result.score > GAINED / 4
+    assert result.score > GAINED / 2
 
 
 @pytest.mark.claim("answers-are-checked")
@@ -168,13 +168,10 @@ def test_control_parts_of_the_highest_price_tell_the_top(tmp_path: Path) -> None
 
 def history() -> list[int]:
     """What who knows the made-up days by heart can carry: two moves a day, in 1e-4."""
-    closes = np.log(load_module(TRADING / "prepare.py").read(archive(DAYS, 0.01, (0, 0), 0)))[
-        ..., 2
-    ]
+    closes = np.log(TASK.read(archive(DAYS, 0.01, (0, 0), 0)))[:, :, TASK.CLOSE]
     return [int(move) for move in (1e4 * np.diff(closes, axis=0)).round().ravel()]
 
 
-@pytest.mark.claim("no-future-in-a-question")
 def test_the_place_of_a_period_is_not_told(tmp_path: Path) -> None:
     """Who knows all days, and counts them from where the period may begin, gains little."""
     train, rehearsal, *later = TASK.SHARES.values()

@@ -145,6 +145,16 @@ def test_no_question_depends_on_a_later_day(day: int, seed: int) -> None:
         assert not set(first[known:]) & set(second[known:])
 
 
+def test_control_a_scale_of_the_whole_period_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Divided by the largest move of its split, each question tells of the days to come."""
+    monkeypatch.setattr(PREPARE, "disguise", lambda moves, _: moves / np.abs(moves).max())
+    history = PREPARE.read(archive(DAYS, 0.01, (0.05, 0.05), 0.0))
+    changed = history.copy()
+    changed[PREPARE.cut(DAYS - 1, np.random.default_rng(7))["held_out"].stop] *= 2
+    first, second = questions_of(history, "held_out"), questions_of(changed, "held_out")
+    assert not set(first) & set(second)
+
+
 def questions_of(prices: Floats, name: str) -> list[bytes]:
     """What a predictor is sent of a split, when these are the archive's prices."""
     questions: list[bytes] = []
