@@ -17,6 +17,7 @@ is answers to its own questions (`Predictor.ask`), of a type, shape and size tha
 
 from sealed_task.contract import Dishonest, Folders, Invalid, Score
 from sealed_task.expect import Array, Expect, Text, expected
+from sealed_task.influence import ratio_values, spread_values
 from sealed_task.packages import package_file
 from sealed_task.predictors import Predictor, Predictors
 from sealed_task.rooms import Audit, two_rooms
@@ -36,5 +37,7 @@ __all__ = [
     "Value",
     "expected",
     "package_file",
+    "ratio_values",
+    "spread_values",
     "two_rooms",
 ]

@@ -1,0 +1,76 @@
+"""tasks/trading with a real engine: the beginning is scored, and a better candidate is better."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sandbox.api import Outcome, Task, TrialRequest, TrialResult
+from sandbox.config import from_environment
+from sandbox.engine import Engine
+from sandbox.host import Host
+from sandbox.results import Results
+from sandbox.service import Service
+from tests.support.candidates import Bench
+from tests.support.files import task_files
+from tests.support.market import TRADING, made_up
+from tests.support.tasks import ROOT
+
+pytestmark = pytest.mark.docker
+
+TRAIN = (TRADING / "train.py").read_text()
+BETTER = (ROOT / "tests" / "candidates" / "trading.py").read_text()
+
+
+@pytest.fixture(scope="module")
+def made_up_days(service: Service) -> Iterator[Task]:
+    """The task with days that have a premium and take back a part of the day before."""
+    prepare = made_up(2000, drift=(0.04, 0.04), reversal=0.25)
+    task = service.prepare(task_files(TRADING, prepare=prepare))
+    yield task
+    service.forget(task.hash)
+
+
+def check_better(service: Service, baseline: TrialResult, better: TrialResult, gain: float) -> None:
+    """Both are scored, by the same days, and the second one gains more than that."""
+    for result in (baseline, better):
+        assert result.outcome is Outcome.scored, result.reason
+        assert result.rehearsal_score is not None
+    comparison = service.compare([better.key], [baseline.key])
+    assert comparison.difference > gain
+    assert 0 < comparison.standard_error < 1
+
+
+def test_a_trial_from_the_prices_to_the_ratio(
+    bench: Bench, service: Service, made_up_days: Task, host: Host
+) -> None:
+    """The beginning is scored, one value a day in blocks of a month; reasons that hold gain."""
+    baseline, better = (bench.run(text, made_up_days) for text in (TRAIN, BETTER))
+    check_better(service, baseline, better, made_up_days.settings.min_gain)
+    values, block = Results(host.config.home / "trials")._values(baseline.key)
+    assert len(values) == baseline.examples == round(0.32 * 1999) - 1
+    assert block is not None
+    assert block[-1] == (len(values) - 1) // 21
+
+
+@pytest.fixture
+def with_network(engine: Engine, tmp_path: Path) -> Iterator[Service]:
+    """A sandbox that has this machine's proxies, certificates and index."""
+    config = replace(from_environment(), home=tmp_path, socket=tmp_path / "sandbox.sock")
+    service = Service(Host.of(config, engine), keep_warm=False)
+    yield service
+    for task in service.tasks():
+        service.forget(task.hash)
+    service.close()
+
+
+@pytest.mark.slow
+def test_the_better_candidate_is_better_on_the_real_days(with_network: Service) -> None:
+    """Wherever the salt cuts; this is the one test of the task that needs the package index."""
+    task = with_network.prepare(task_files(TRADING))
+    baseline, better = (
+        with_network.run(TrialRequest(key=key, task=task.hash, candidate=text))
+        for key, text in (("baseline", TRAIN), ("better", BETTER))
+    )
+    check_better(with_network, baseline, better, task.settings.min_gain)
