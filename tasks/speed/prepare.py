@@ -124,7 +124,8 @@ def distances(pairs: Pairs) -> np.ndarray:
 def question_makers(text: list[str], rng: np.random.Generator) -> dict[str, Callable[[], Pairs]]:
     """What makes a question of each kind; no two are alike, and each takes about as long.
 
-    In half of the pairs the second text is what the first was before it was edited.
+    In half of the pairs the second text is what the first was before it was edited. The last two
+    are such as a fast way may forget: with an empty text, and of two equal ones.
     """
     words = sorted(set(re.findall(r"[a-z]{4,}", " ".join(text).lower())))
 
@@ -134,7 +135,7 @@ def question_makers(text: list[str], rng: np.random.Generator) -> dict[str, Call
             count = 1 + int(most * len(original) * rng.random())
             kept = original if rng.random() < 0.5 else other
             pairs.append((edited(original, count, letters, rng), kept))
-        return pairs
+        return [*pairs, ("", others[0]), (others[0], others[0])]
 
     def drawn(source: list[str], low: int, high: int) -> Pairs:
         count = rng.integers(low, high)

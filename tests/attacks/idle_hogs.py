@@ -25,7 +25,7 @@ def load(artifact):
     asked = mmap.mmap(-1, 1)  # shared with what is forked
     asked[0] = 0
     sys.setswitchinterval(1e-4)
-    print(f"raised: {raised()}", file=sys.stderr, flush=True)
+    print(f"raised: {raised() or 'nothing'}", file=sys.stderr, flush=True)
     for _ in range(HOGS):
         if HOW == "threads":
             threading.Thread(target=work, args=(asked,), daemon=True).start()

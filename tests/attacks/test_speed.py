@@ -97,7 +97,7 @@ def test_hogs_do_not_slow_the_baseline(bench: Bench, speed: Task, how: str) -> N
     assert result.outcome is Outcome.scored, result
     assert result.score is not None
     assert result.score < NOISE
-    assert lines(result, "raised") == [""], "no priority and no core is an agent's to take"
+    assert lines(result, "raised") == ["nothing"], "no priority and no core is an agent's to take"
 
 
 def test_control_without_the_freezer_hogs_gain(bench: Bench, speed: Task) -> None:

@@ -121,9 +121,12 @@ def test_questions_are_as_the_program_says(folders: Folders) -> None:
     _, loopback = asked(folders.rehearsal, PREPARE.distances)
     questions = loopback.questions
     kinds = {kind: questions[2 * n :: 6] for n, kind in enumerate(KINDS)}
-    assert {len(pairs) for pairs in kinds["reads"]} == {6}
-    assert all(1500 <= len(pairs) < 2500 for pairs in kinds["words"])
-    assert all(15 <= len(pairs) < 25 for pairs in kinds["sentences"])
+    assert {len(pairs) - 2 for pairs in kinds["reads"]} == {6}
+    assert all(1500 <= len(pairs) - 2 < 2500 for pairs in kinds["words"])
+    assert all(15 <= len(pairs) - 2 < 25 for pairs in kinds["sentences"])
+    for (_, _), (empty, text), (first, second) in (pairs[-3:] for pairs in questions):
+        assert (empty, first) == ("", second) != ("", "")
+        assert text
     for kind, asked_pairs in kinds.items():
         pairs = [pair for question in asked_pairs for pair in question]
         assert all(text.isascii() and len(text) <= 400 for pair in pairs for text in pair)
