@@ -103,8 +103,8 @@ def distances(pairs: Pairs) -> np.ndarray:
     lengths = np.array([[len(text) for text in pair] for pair in pairs])
     height, width = lengths.max(axis=0)
     first, second = (
-        np.array([list(pair[side].ljust(size, "\0")) for pair in pairs], dtype="U1")
-        for side, size in ((0, height), (1, width))
+        np.array(texts, dtype=f"U{size}").view(np.uint32).reshape(len(pairs), -1)
+        for texts, size in zip(zip(*pairs), (height, width))
     )
     columns = np.arange(width + 1)
     row = np.tile(columns, (len(pairs), 1))
