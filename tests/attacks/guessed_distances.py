@@ -2,11 +2,11 @@
 
 Expected: `invalid`, were it one pair in a hundred.
 Defence: the scorer computes every distance itself, and compares all of them exactly.
-Control: a scorer that looks at some pairs of each question believes it.
+Control: a scorer that looks at the first pair of each question believes it.
 """
 
 SHARE = 1.0
-"""Of the pairs, from the end of each question's list: so much is guessed."""
+"""Of the pairs so much is guessed, at the end of each question's list, and never the first one."""
 
 honest_load = load  # noqa: F821
 
@@ -15,7 +15,7 @@ def load(artifact):
     answer = honest_load(artifact)
 
     def guessed(pairs):
-        computed = int(len(pairs) * (1 - SHARE))
+        computed = 1 + int((len(pairs) - 1) * (1 - SHARE))
         guesses = [guess(*pair) for pair in pairs[computed:]]
         return np.append(answer(pairs[:computed]), np.array(guesses, dtype=np.int32))  # noqa: F821
 
