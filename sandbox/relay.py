@@ -17,6 +17,8 @@ from typing import cast
 from sandbox import limits
 from sandbox.api import Outcome
 from sandbox.container import RoleContainer
+from sandbox.engine import Gone
+from sandbox.errors import EngineUnavailable
 from sandbox.log_reader import last_line
 from sandbox.streams import Frame, Stream
 from sealed_task import frames
@@ -206,7 +208,7 @@ class Relay:
             raise ScorerFailed("`score` asked a predictor that it had closed")
         question = _Question(secrets.randbits(64), most, timed, 0.0)
         if timed:
-            self._others(predictor, RoleContainer.freeze)
+            self._freeze_others(predictor)
         predictor.pending.append(question)
         predictor.stream.reader.most = max(limits.FAULT, *(q.most for q in predictor.pending))
         question.sent = time.monotonic()
@@ -214,10 +216,24 @@ class Relay:
             self._answering_since = question.sent
         predictor.stream.send(Kind.QUESTION, payload[frames.ASK.size :], nonce=question.nonce)
 
-    def _others(self, asked: _Predictor, act: Callable[[RoleContainer], None]) -> None:
-        for other in self._predictors.values():
-            if other is not asked:
-                act(other.container)
+    def _freeze_others(self, asked: _Predictor) -> None:
+        """Stop every other predictor before the clock starts: confirmed by the engine."""
+        began = time.monotonic()
+        for other in self._others(asked):
+            try:
+                other.container.freeze()
+            except (Gone, EngineUnavailable):
+                raise self._loss(other, "the predictor could not be frozen") from None
+        self._not_the_scorers += time.monotonic() - began
+
+    def _thaw_others(self, asked: _Predictor) -> None:
+        began = time.monotonic()
+        for other in self._others(asked):
+            other.container.thaw()
+        self._not_the_scorers += time.monotonic() - began
+
+    def _others(self, asked: _Predictor) -> list[_Predictor]:
+        return [other for other in self._predictors.values() if other is not asked]
 
     def _end(self, number: int) -> None:
         predictor = self._predictors.pop(number, None)
@@ -247,11 +263,10 @@ class Relay:
             if frame.kind != Kind.ANSWER or len(frame.payload) > question.most:
                 raise self._blame(predictor, Outcome.invalid, "an answer that is larger than asked")
             predictor.pending.popleft()
-            seconds = 0.0
-            if question.timed:
-                seconds = received - question.sent
-                self._others(predictor, RoleContainer.thaw)
+            seconds = received - question.sent if question.timed else 0.0
             self._count_answering()
+            if question.timed:
+                self._thaw_others(predictor)
             self._scorer.send(Kind.REPLY, frames.REPLY.pack(seconds), frame.payload)
         if predictor.container.log.total > limits.LOG_FLOOD:
             raise self._blame(predictor, Outcome.over_output, "the log is a flood")

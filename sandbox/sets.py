@@ -39,6 +39,8 @@ class Plan:
     """Name of a volume that outlives the set: for the baseline."""
     baseline_artifact: str = ""
     """Where the baseline's artifact lies, for scorers that open the baseline."""
+    baseline_modules: tuple[str, ...] = ()
+    """What the baseline imports: what a candidate imports must not slow it."""
 
 
 class DataChanged(Exception):
@@ -89,17 +91,16 @@ class ContainerSet:
             for order in orders
         ]
         with ThreadPoolExecutor(len(orders), thread_name_prefix="start") as pool:
-            waits = [pool.submit(self._start, order) for order in orders]
+            waits = [pool.submit(self._start, order, self.plan.modules) for order in orders]
         faults = [fault for wait in waits if (fault := wait.exception())]
         for fault in sorted(faults, key=lambda fault: not isinstance(fault, SandboxError)):
             raise fault
         self.trainer, self.scorer, first, second, self.holder = (w.result() for w in waits)
         self._predictors = [first, second]
 
-    def _start(self, order: Order) -> RoleContainer:
+    def _start(self, order: Order, modules: tuple[str, ...]) -> RoleContainer:
         container = RoleContainer(self._engine, order, self._uids)
         self._containers.append(container)
-        modules = self.plan.modules if order.role in (Role.trainer, Role.predictor) else ()
         container.start(modules, most=limits.QUESTION if order.role is Role.scorer else 0)
         if order.role is Role.holder:
             return container
@@ -143,7 +144,7 @@ class ContainerSet:
         order = self._order(Role.predictor, baseline)
         if not baseline:
             order = replace(order, volumes=self._with_artifact(order.volumes, order.role))
-        return self._start(order)
+        return self._start(order, self.plan.baseline_modules if baseline else self.plan.modules)
 
     def _with_artifact(self, volumes: Volumes, role: Role) -> Volumes:
         kept = bool(self.plan.keep_artifact) and role is Role.trainer

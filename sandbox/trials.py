@@ -243,6 +243,7 @@ class Trials:
             volumes=self._store.volumes(data_name(files)),
             data_digest=data.quick,
             modules=warm_modules(candidate),
+            baseline_modules=warm_modules(files.train),
             runtime=self._host.config.runtime,
             gpu=gpu,
             engine_cpus=self._host.cpus,

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, cast
 
 from sandbox.engine import Connection
+from sandbox.errors import EngineUnavailable
 from sandbox.policy import Role
 from sealed_task import Predictors, frames, values
 from sealed_task.expect import from_plain
@@ -101,6 +102,8 @@ class PlayedEngine:
         self.names: dict[str, str] = {}
         self.hungry = False
         """Whether the kernel is said to have killed for memory."""
+        self.unfreezable: set[str] = set()
+        """Containers that the engine says it can't freeze."""
         self._specs: dict[str, dict[str, Any]] = {}
         self._ends: dict[str, list[socket.socket]] = {}
         self._timers: dict[str, socket.socket] = {}
@@ -169,6 +172,8 @@ class PlayedEngine:
         return container in self.alive
 
     def pause(self, container: str) -> None:
+        if container in self.unfreezable:
+            raise EngineUnavailable("The engine refused: it is not running.", "")
         self.events.append(f"pause {container}")
 
     def unpause(self, container: str) -> None:

@@ -35,9 +35,14 @@ class Loopback:
     """
 
     TIMED_SECONDS = 0.25
-    """What every timed answer is said to have taken."""
+    """What every timed answer is said to have taken, the baseline's unless they are given."""
 
-    def __init__(self, answer: Answer, baseline: Answer | None = None) -> None:
+    def __init__(
+        self,
+        answer: Answer,
+        baseline: Answer | None = None,
+        baseline_seconds: float = TIMED_SECONDS,
+    ) -> None:
         self.requests = _Requests(self._take)
         self.replies = _Replies(self._answer_next)
         self.events: list[str] = []
@@ -48,17 +53,17 @@ class Loopback:
         self.most_bytes_under_way = 0
         """The most bytes of questions and largest answers that were, likewise."""
         self._answers = {False: answer, True: baseline}
-        self._open: dict[int, Answer] = {}
+        self._seconds = {False: self.TIMED_SECONDS, True: baseline_seconds}
+        self._open: dict[int, bool] = {}
         self._opened = 0
         self._waiting: deque[tuple[int, bytes]] = deque()
 
     def _take(self, kind: int, payload: bytes) -> None:
         if kind == frames.Kind.OPEN:
             baseline = payload == b"\1"
-            answer = self._answers[baseline]
-            assert answer is not None, "this loopback has no baseline"
+            assert self._answers[baseline] is not None, "this loopback has no baseline"
             self._opened += 1
-            self._open[self._opened] = answer
+            self._open[self._opened] = baseline
             self.events.append("open baseline" if baseline else "open")
         elif kind == frames.Kind.CLOSE:
             del self._open[int.from_bytes(payload, "little")]
@@ -85,12 +90,15 @@ class Loopback:
         number, most, timed = frames.ASK.unpack_from(payload)
         plain: Any = values.decode(payload[frames.ASK.size :])
         self.questions.append(plain[1])
+        baseline = self._open[number]
+        answer = self._answers[baseline]
+        assert answer is not None
         expect = from_plain(plain[0])
         set_expected(expect)
-        data = expect.pack(self._open[number](plain[1]))
+        data = expect.pack(answer(plain[1]))
         assert len(data) <= most
         self.events.append("reply")
-        seconds = self.TIMED_SECONDS if timed else 0.0
+        seconds = self._seconds[baseline] if timed else 0.0
         return frames.pack(frames.Kind.REPLY, frames.REPLY.pack(seconds) + data)
 
 

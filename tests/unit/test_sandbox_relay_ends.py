@@ -2,12 +2,14 @@
 
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
 
 from sandbox import limits
 from sandbox.api import Outcome
+from sandbox.container import RoleContainer
 from sandbox.errors import Cancelled
 from sandbox.relay import Budgets
 from sealed_task import Predictors, frames
@@ -168,6 +170,42 @@ def test_a_timed_answer_is_timed_alone(room: Make) -> None:
     assert 0 < second < first
     steps = ["pause predictor-2", "unpause predictor-2", "pause predictor-1", "unpause predictor-1"]
     assert frozen == [steps[:1], steps[:3], steps]
+
+
+def test_freezing_is_in_nobodys_seconds(room: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that is slow to freeze and to thaw spends no time of predictors or the scorer."""
+    monkeypatch.setattr(limits, "SCORER_OWN", 0.6)
+    for name in ("freeze", "thaw"):
+        act = getattr(RoleContainer, name)
+
+        def slowly(container: RoleContainer, act: Any = act) -> None:
+            time.sleep(0.4)
+            act(container)
+
+        monkeypatch.setattr(RoleContainer, name, slowly)
+
+    def score(predictors: Predictors) -> bytes:
+        new, _ = predictors.open(), predictors.open(baseline=True)
+        seconds = [new.ask_timed(1.0, ONE)[1] for _ in range(3)]
+        return np.array(seconds).tobytes()
+
+    made = room(score, answering(lambda x: x), answering(lambda x: x))
+    seconds = np.frombuffer(made.score(Budgets(load=30, scoring=0.35)).payload)
+    assert made.seconds > 6 * 0.4
+    assert seconds.max() < 0.35
+
+
+def test_who_can_not_be_frozen_is_lost(room: Make) -> None:
+    """A candidate that makes its container unfreezable does not get another try for it."""
+
+    def score(predictors: Predictors) -> bytes:
+        _, old = predictors.open(), predictors.open(baseline=True)
+        old.ask_timed(1.0, ONE)
+        return b""
+
+    made = room(score, misbehaving(lambda w, n: None), misbehaving(lambda w, n: None))
+    made.played.unfreezable = {"predictor-1"}
+    assert made.fails(Outcome.crash) == "the predictor could not be frozen"
 
 
 def test_what_is_frozen_can_be_killed(room: Make) -> None:
