@@ -28,6 +28,7 @@ class Run:
         self.ledger = ledger
         self.row = row
         self.repository = Repository(folder / "repository")
+        self._seen: list[visible.Seen] = []
         self._restore()
 
     @classmethod
@@ -66,20 +67,30 @@ class Run:
     def view(self) -> visible.View:
         """What an agent may know of this run; there must be a champion, and nothing unfinished."""
         settings, tally = self.row.settings, self.ledger.tally()
-        experiments = visible.history(
-            self.ledger.experiments(),
-            settings,
-            candidates=self.ledger.candidates(),
-            logs=self.ledger.logs(visible.LOG_LETTERS),
-        )
-        champion = [seen for seen in experiments if seen.decision is Decision.kept][-1]
+        # What is recorded never changes, and what an agent was told of it doesn't either.
+        last = self._seen[-1].number if self._seen else -1
+        for experiment in self.ledger.experiments(after=last):
+            if experiment.commit_id is not None:
+                self._seen.append(self._told(experiment))
+        champion = next(seen for seen in reversed(self._seen) if seen.decision is Decision.kept)
         return visible.View(
             program=self.row.program,
             metric=settings.metric,
             goal=settings.goal,
             champion=champion,
-            experiments=experiments,
+            experiments=tuple(self._seen),
             proposals=tally.experiments + tally.refused,
+        )
+
+    def _told(self, experiment: Experiment) -> visible.Seen:
+        """A recorded experiment, compared with the champion of its time."""
+        number, parent = experiment.number, experiment.parent
+        return visible.seen(
+            experiment,
+            None if parent is None else self.ledger.experiment(parent),
+            self.row.settings,
+            candidate=self.ledger.candidate(number),
+            log=self.ledger.log(number, visible.LOG_LETTERS),
         )
 
     def commit(self, experiment: Experiment) -> str:

@@ -13,7 +13,7 @@ public in full.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -85,28 +85,6 @@ def seen(
         log=printable(log, LOG_LETTERS),
         seconds=experiment.seconds or 0.0,
     )
-
-
-def history(
-    experiments: Sequence[Experiment],
-    settings: TaskSettings,
-    *,
-    candidates: Mapping[int, str],
-    logs: Mapping[int, str],
-) -> list[Seen]:
-    """`seen` of all recorded experiments."""
-    by_number = {experiment.number: experiment for experiment in experiments}
-    return [
-        seen(
-            experiment,
-            None if experiment.parent is None else by_number[experiment.parent],
-            settings,
-            candidate=candidates[number],
-            log=logs.get(number, ""),
-        )
-        for number, experiment in by_number.items()
-        if experiment.commit_id is not None
-    ]
 
 
 def step(settings: TaskSettings, standard_error: float | None, score: float) -> float:

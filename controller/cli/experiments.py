@@ -113,7 +113,7 @@ def diff(run: Run = None, number: Number = None, json: Json = False) -> None:
 def logs(run: Run = None, number: Number = None, json: Json = False) -> None:
     """What a candidate wrote in training and rehearsal, head and tail."""
     with _chosen(run, number) as (ledger, _, experiment):
-        log = ledger.logs(_WHOLE, experiment.number).get(experiment.number, "")
+        log = ledger.log(experiment.number, _WHOLE)
     if json:
         fields = {"number": experiment.number, "log_bytes": experiment.log_bytes, "log": log}
         print_json(fields)

@@ -114,23 +114,23 @@ class Ledger:
         row["limits"] = RunLimits(**{name: row.pop(name) for name in RunLimits.__struct_fields__})
         return msgspec.convert(row, RunRow)
 
-    def experiments(self) -> list[Experiment]:
-        """All experiments by number, the unfinished one included."""
+    def experiments(self, *, after: int = -1) -> list[Experiment]:
+        """The experiments after a number, the unfinished one included; by default all."""
         return [
             msgspec.convert(row, Experiment)
-            for row in self._all("experiments", number=None, unfinished=None)
+            for row in self._all("experiments", number=None, unfinished=None, after=after)
         ]
 
     def experiment(self, number: int) -> Experiment:
         """Raises `NotFound`."""
-        row = self._one("experiments", number=number, unfinished=None)
+        row = self._one("experiments", number=number, unfinished=None, after=-1)
         if row is None:
             raise NotFound(f"This run has no experiment {number}.", "`sealed experiment list`.")
         return msgspec.convert(row, Experiment)
 
     def unfinished(self) -> Experiment | None:
         """The experiment that is not recorded yet; there is at most one."""
-        row = self._one("experiments", number=None, unfinished=True)
+        row = self._one("experiments", number=None, unfinished=True, after=-1)
         return None if row is None else msgspec.convert(row, Experiment)
 
     def champion(self) -> Experiment | None:
@@ -146,10 +146,10 @@ class Ledger:
         """Candidates' texts by experiment."""
         return {row["number"]: row["candidate"] for row in self._all("candidates", number=number)}
 
-    def logs(self, letters: int, number: int | None = None) -> dict[int, str]:
-        """The last `letters` characters of the log of each experiment's trial."""
-        rows = self._all("logs", letters=letters, number=number)
-        return {row["number"]: row["log"] for row in rows}
+    def log(self, number: int, letters: int) -> str:
+        """The last `letters` characters of the log of an experiment's trial."""
+        row = self._one("log", letters=letters, number=number)
+        return "" if row is None else str(row["log"])
 
     def number_of(self, candidate: str) -> int | None:
         """The experiment that has exactly this text."""

@@ -42,6 +42,7 @@ SELECT e.number, e.state, e.agent, e.hypothesis, e.candidate_hash, e.parent, e.p
 FROM experiments AS e LEFT JOIN trials AS t ON t.experiment = e.number AND t.number = 1
 WHERE (:number IS NULL OR e.number = :number)
   AND (:unfinished IS NULL OR e.state <> 'recorded')
+  AND e.number > :after
 ORDER BY e.number;
 
 -- name: champion
@@ -50,9 +51,9 @@ SELECT max(number) AS number FROM experiments WHERE state = 'recorded' AND decis
 -- name: candidates
 SELECT number, candidate FROM experiments WHERE :number IS NULL OR number = :number;
 
--- name: logs
-SELECT experiment AS number, substr(log, -:letters) AS log
-FROM trials WHERE number = 1 AND log IS NOT NULL AND (:number IS NULL OR experiment = :number);
+-- name: log
+SELECT substr(log, -:letters) AS log
+FROM trials WHERE number = 1 AND log IS NOT NULL AND experiment = :number;
 
 -- name: number_of_candidate
 SELECT number FROM experiments WHERE candidate_hash = :candidate_hash;

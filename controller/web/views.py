@@ -213,7 +213,7 @@ def experiment_view(name: str, number: int) -> ExperimentView:
             experiment=msgspec.structs.replace(experiment, message=None),
             baseline=number == 0,
             diff=diff_of(ledger, experiment),
-            log=ledger.logs(TEXT_LETTERS, number).get(number, ""),
+            log=ledger.log(number, TEXT_LETTERS),
             candidate=ledger.candidate(number),
         )
 

@@ -1,5 +1,6 @@
 """The loop, driven with a fake sandbox."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -106,6 +107,20 @@ def test_an_agent_sees_the_filtered_history() -> None:
     assert last.experiments[2].log == "line"
     assert (last.champion.number, last.proposals) == (1, 2)
     assert last.program == FILES.program
+
+
+def test_what_an_agent_was_told_stays_as_it_was() -> None:
+    """A view has the experiments of the one before as they were, whichever is champion now."""
+    sandbox = FakeSandbox(landscape=lambda _: 1.0)
+    agent = Scripted(*candidates(0.98765, 0.5, 0.98, 0.1))
+    with opened(sandbox) as run:
+        drive(run, sandbox, agent)
+        again = run.view().experiments
+    for before, after in itertools.pairwise([view.experiments for view in agent.views]):
+        assert after[: len(before)] == before
+        assert len(after) == len(before) + 1
+    with opened(sandbox) as run:
+        assert run.view().experiments == again, "opened again, it is told the same"
 
 
 def test_trailers_tell_what_an_agent_may_know(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from controller.decision import Decision
 from controller.ledger import Experiment, State
-from controller.visible import LOG_LETTERS, Seen, View, history, seen, step
+from controller.visible import LOG_LETTERS, Seen, View, seen, step
 from sandbox.api import Feedback, Goal, Outcome, TaskSettings
 
 SCORES = st.floats(-1e6, 1e6)
@@ -186,21 +186,6 @@ def test_the_rehearsal_is_public_in_full() -> None:
 def test_the_step(min_gain: float, standard_error: float | None, score: float, unit: float) -> None:
     """The margin; else the standard error, never finer than three digits; else two digits."""
     assert step(settings(min_gain=min_gain), standard_error, score) == pytest.approx(unit)
-
-
-def test_a_history_is_compared_with_the_champion_of_its_time() -> None:
-    """What an agent was told stays the same when the champion changes later."""
-    late = replace(WINNER, number=2, score=0.5, gain=0.5)
-    unfinished = replace(LOSER, number=3, commit_id=None, outcome=None, decision=None)
-    shown = history(
-        [BASELINE, LOSER, late, unfinished],
-        settings(),
-        candidates={0: "a", 1: "b", 2: "c", 3: "d"},
-        logs={1: "log"},
-    )
-    assert [view.number for view in shown] == [0, 1, 2]
-    assert [view.score for view in shown] == [1.0, 1.01, 0.5]
-    assert (shown[1].candidate, shown[1].log, shown[2].log) == ("b", "log", "")
 
 
 def test_what_is_not_decided_is_not_shown() -> None:
