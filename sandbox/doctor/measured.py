@@ -1,7 +1,7 @@
-"""Whether this engine keeps the policy's promises: tried, not read off its settings.
+"""Measured checks: a program in a throw-away container, and what it could do there.
 
-Each check runs a program in a throw-away container that is started by the same policy as a
-trainer, and looks at what the program could do. A measured FAIL is never acceptable.
+The containers are started by the same policy as a trainer. Each check returns what is wrong as one
+sentence, empty if nothing is; the person who reads it can't accept it.
 """
 
 import contextlib
@@ -13,9 +13,7 @@ from importlib import resources
 from typing import Any
 
 from sandbox import limits
-from sandbox.api import Check, Verdict
 from sandbox.container import RoleContainer, StartFailed
-from sandbox.errors import SandboxError
 from sandbox.host import Host
 from sandbox.images import check_disjoint, fit_image
 from sandbox.policy import LABEL, MIB, PYTHON
@@ -26,44 +24,6 @@ Facts = dict[str, Any]
 _EXEC_ENVIRONMENT = {"HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "OMP_NUM_THREADS"}
 _ENGINE_ENVIRONMENT = {"PATH", "HOSTNAME", "LC_CTYPE"}
 _DEVICES = {"full", "null", "ptmx", "random", "tty", "urandom", "zero", "console"}
-
-
-def examine(host: Host) -> list[Check]:
-    """All checks, in the order in which a reader wants them; about ten seconds."""
-    found = [_checked("images", lambda: images(host))]
-    if found[0].verdict is Verdict.failed:
-        return found
-    seen: Facts = {}
-
-    def look() -> str:
-        seen.update(facts(host))
-        return ""
-
-    found.append(_checked("runner", look))
-    if found[-1].verdict is Verdict.failed:
-        return found
-    for name, check in FACT_CHECKS.items():
-        found.append(_checked(name, lambda check=check: check(seen)))  # type: ignore[misc]
-    for name, try_it in TRIED_CHECKS.items():
-        found.append(_checked(name, lambda try_it=try_it: try_it(host)))  # type: ignore[misc]
-    return found
-
-
-def _checked(name: str, check: Callable[[], str]) -> Check:
-    """Run one check; what it returns or raises is the finding, empty is a pass."""
-    try:
-        finding, next_step = check(), "SECURITY.md says what depends on it; do not run agents."
-    except SandboxError as fault:
-        finding, next_step = fault.message, fault.next_step
-    except StartFailed as fault:
-        finding, next_step = str(fault), "Build the images again with `make images`."
-    return Check(
-        name=name,
-        verdict=Verdict.failed if finding else Verdict.passed,
-        measured=True,
-        detail=finding or "holds",
-        next_step=next_step if finding else "",
-    )
 
 
 def run_program(
@@ -234,7 +194,7 @@ def timer(host: Host) -> str:
 
 def unarmed(host: Host) -> str:
     """A container whose sandbox is lost before it was armed ends by itself."""
-    with _idle(host) as container:
+    with idle(host) as container:
         container.abandon()
         dead = host.engine.dead_within(container.id, 5)
         return "" if dead else "an abandoned container goes on waiting"
@@ -242,7 +202,7 @@ def unarmed(host: Host) -> str:
 
 def stays_dead(host: Host) -> str:
     """A container that has ended is not started again."""
-    with _idle(host) as container:
+    with idle(host) as container:
         container.abandon()
         time.sleep(1.5)
         return "a dead container was started again" if container.alive() else ""
@@ -250,7 +210,7 @@ def stays_dead(host: Host) -> str:
 
 def engine_side(host: Host) -> str:
     """The engine finds it by its label, keeps no log of it, and runs nothing else in it."""
-    with _idle(host) as container:
+    with idle(host) as container:
         labels = {LABEL + "instance": host.instance, LABEL + "role": "probe"}
         if container.id not in {found["Id"] for found in host.engine.containers(labels)}:
             return "the reaper would not find a container"
@@ -261,7 +221,7 @@ def engine_side(host: Host) -> str:
 
 
 @contextlib.contextmanager
-def _idle(host: Host) -> Iterator[RoleContainer]:
+def idle(host: Host) -> Iterator[RoleContainer]:
     """A probe container that was started and never armed."""
     order = probe_order(host, host.engine.image(host.config.agent_image).id)
     container = RoleContainer(host.engine, order, host.uids)
