@@ -14,10 +14,11 @@ from typing import Any
 
 from sandbox import limits
 from sandbox.container import RoleContainer, StartFailed
+from sandbox.doctor.held_out import held_out
 from sandbox.host import Host
 from sandbox.images import check_disjoint, fit_image
 from sandbox.policy import LABEL, MIB, PYTHON
-from sandbox.probe import MEMORY_MIB, Probe, probe_order, run_probe
+from sandbox.probe import MEMORY_MIB, Probe, listed_gpus, probe_order, run_probe
 
 Facts = dict[str, Any]
 
@@ -94,14 +95,11 @@ def _root(seen: Facts) -> str:
 
 
 def _tmpfs(seen: Facts) -> str:
-    wanted = {
-        "tmp": (limits.TMP_BYTES, limits.TMP_INODES, True),
-        "cache": (limits.CACHE_BYTES, limits.CACHE_INODES, False),
-    }
-    for name, (size, inodes, noexec) in wanted.items():
+    wanted = {"tmp": (limits.TMP_BYTES, True), "cache": (limits.CACHE_BYTES, False)}
+    for name, (size, noexec) in wanted.items():
         place = seen[name] or {}
-        if place.get("bytes") != size or place.get("inodes") != inodes:
-            return f"/{name} has {place.get('bytes')} bytes, {place.get('inodes')} inodes"
+        if place.get("bytes") != size:
+            return f"/{name} has {place.get('bytes')} bytes"
         if not (place["nosuid"] and place["nodev"]) or place["noexec"] != noexec:
             return f"/{name} is mounted with other flags"
     return ""
@@ -251,21 +249,25 @@ def processes(host: Host) -> str:
 
 def quotas(host: Host) -> str:
     """Places to write are full when they should be."""
-    places = {
-        "/tmp": (limits.TMP_BYTES, limits.TMP_INODES),  # noqa: S108
-        "/dev/shm": (limits.SHM_BYTES, 1 << 30),  # noqa: S108
-    }
+    places = {"/tmp": limits.TMP_BYTES, "/dev/shm": limits.SHM_BYTES}  # noqa: S108
     # Files in a tmpfs count as memory: with more of both than this, memory would be the limit.
-    room = 4 * (limits.TMP_BYTES + limits.SHM_BYTES) // MIB
-    output = run_program(host, "fill", *places, memory_mib=room).output
+    room = 4 * sum(places.values()) // MIB
+    output = run_program(host, "fill", "bytes", *places, memory_mib=room).output
     rows = [line.split() for line in output.splitlines()]
     if [row[0] for row in rows] != list(places):
         return f"the probe said: {output[-200:] or 'nothing'}"
-    for place, written, files in rows:
-        size, inodes = places[place]
-        if int(written) > size or int(files) > inodes:
-            return f"{place} took {written} bytes, {files} files"
+    for place, written in rows:
+        if int(written) > places[place]:
+            return f"{place} took {written} bytes"
     return ""
+
+
+def gpu(host: Host) -> str:
+    """A container is given the GPUs that trials are to use."""
+    missing = set(host.config.gpus or ()) - set(seen := listed_gpus(host))
+    if missing:
+        return f"a container is not given {', '.join(sorted(missing))}"
+    return "" if seen else "the engine has NVIDIA's runtime, and gives a container no GPU"
 
 
 TRIED_CHECKS: dict[str, Callable[[Host], str]] = {
@@ -276,5 +278,31 @@ TRIED_CHECKS: dict[str, Callable[[Host], str]] = {
     "memory": memory,
     "processes": processes,
     "quotas": quotas,
+    "held_out": held_out,
 }
-"""Checks that take a container each."""
+"""Checks that take a container each, or a few."""
+
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "user": ("User",),
+    "privileges": ("HostConfig.CapDrop", "HostConfig.SecurityOpt"),
+    "seccomp": ("HostConfig.SecurityOpt",),
+    "network": ("HostConfig.NetworkMode",),
+    "read_only": ("HostConfig.ReadonlyRootfs",),
+    "tmpfs": ("HostConfig.Tmpfs",),
+    "shm": ("HostConfig.IpcMode",),
+    "ulimits": ("HostConfig.Ulimits",),
+    "cpus": ("HostConfig.NanoCpus", "HostConfig.CpusetCpus"),
+    "memory_settings": ("HostConfig.MemorySwap",),
+    "oom_score": ("HostConfig.OomScoreAdj",),
+    "environment": ("Env",),
+    "cgroup_namespace": ("HostConfig.CgroupnsMode",),
+    "timer": ("Cmd", "OpenStdin"),
+    "unarmed": ("StdinOnce",),
+    "stays_dead": ("HostConfig.RestartPolicy",),
+    "engine_side": ("Labels", "Healthcheck", "HostConfig.LogConfig"),
+    "memory": ("HostConfig.Memory",),
+    "processes": ("HostConfig.Init", "HostConfig.PidsLimit"),
+    "quotas": ("HostConfig.Tmpfs", "HostConfig.ShmSize"),
+    "held_out": ("HostConfig.Mounts",),
+}
+"""The policy's settings that a check tries: what a runtime does not enforce is told by name."""
