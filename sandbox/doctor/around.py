@@ -101,7 +101,7 @@ def _versions(
     if parsed is None:
         newest = max((escape.fixed[-1] for escape in of), key=lambda text: parse(text) or (0,))
         return warning(
-            f"The version of {component} is not told here; the last way out was closed in {newest}.",
+            f"Nothing here tells the version of {component}; {newest} closes the last way out.",
             f"Look on the engine's host; if it is that or newer, `--accept {check}`.",
         )
     shown = f"{component} {version.strip()}" + (f" ({package})" if package else "")
