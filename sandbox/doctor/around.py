@@ -1,5 +1,6 @@
 """Advisory checks of what the engine says of itself and of the machine it runs on."""
 
+import contextlib
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
@@ -58,10 +59,10 @@ class Around:
         """Ask the engine, and the toolkit where the engine is this machine's."""
         toolkit = ""
         if engine.is_local and (tool := shutil.which(_TOOLKIT)):
-            asked = subprocess.run(
-                [tool, "--version"], capture_output=True, text=True, timeout=10, check=False
-            )
-            toolkit = asked.stdout
+            with contextlib.suppress(OSError, subprocess.SubprocessError):
+                toolkit = subprocess.run(
+                    [tool, "--version"], capture_output=True, text=True, timeout=10, check=True
+                ).stdout
         return cls(info=engine.info(), version=engine.version(), runtime=runtime, toolkit=toolkit)
 
     @property

@@ -11,6 +11,7 @@ from sandbox.doctor import channels
 from sandbox.doctor.around import Around
 from sandbox.engine import Engine
 from sandbox.host import Host
+from sandbox.reaper import reap
 
 pytestmark = pytest.mark.docker
 
@@ -70,10 +71,16 @@ def test_the_page_cache_carries_what_was_sent(host: Host, monkeypatch: pytest.Mo
 def test_looking_for_held_out_data_leaves_nothing(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither when it is done, nor when the process is killed while the data is there."""
+    """Neither when it is done, nor, once the reaper has been there, when it was killed."""
     ours = {"sealed.instance": host.instance}
     before = {volume["Name"] for volume in host.engine.volumes(ours)}
     assert doctor.TRIED_CHECKS["held_out"](host) == ""
+    assert {volume["Name"] for volume in host.engine.volumes(ours)} == before
+    with monkeypatch.context() as killed:
+        killed.setattr(Engine, "remove_volume", lambda *_: None)
+        doctor.TRIED_CHECKS["held_out"](host)
+    assert {volume["Name"] for volume in host.engine.volumes(ours)} > before
+    reap(host.engine, host.instance)
     assert {volume["Name"] for volume in host.engine.volumes(ours)} == before
 
 
