@@ -41,7 +41,7 @@ def page_cache(host: Host) -> Finding:
         same = sum(map(int.__eq__, seen["bits"], told["bits"]))
         if same <= 3 * _BITS // 4:
             return passed(f"{same} of {_BITS} bits came through: chance.")
-        detail = f"{same} of {_BITS} bits came through the page cache from one container to another."
+        detail = f"{same} of {_BITS} bits came through the page cache from container to container."
     return warning(
         detail,
         "It matters where one predictor must not know what another was asked; "
