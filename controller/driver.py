@@ -15,16 +15,17 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from controller.agents import Kind, find_source, make_agent
+from controller.agents import Kind, find_source, make_agent, model_writes
 from controller.agents.base import Agent
 from controller.errors import Unusable
+from controller.gate import admit, is_accepted
 from controller.halting import Halted
 from controller.ledger import Halt, NewRun, RunLimits, RunRow, Wanted
 from controller.loop import Loop, Watcher
 from controller.run import Run
 from controller.runs import claimed, created, files_of, wanted
 from controller.task import find_task, read_task
-from sandbox.api import Sandbox, TaskFiles
+from sandbox.api import Advisory, Check, Progress, Sandbox, Stage, TaskFiles
 
 _LOOK_SECONDS = 0.5
 
@@ -40,6 +41,8 @@ class Order(Struct, frozen=True, kw_only=True):
     source: str | None = None
     """What a replay proposes from: a folder, or a run."""
     limits: RunLimits = RunLimits()
+    accepted: tuple[Advisory, ...] = ()
+    """Findings of the doctor to run in spite of."""
 
 
 class Viewer(Watcher, Protocol):
@@ -79,6 +82,12 @@ def drive(
         new_agent = partial(make_agent, kind, seed=identity, train=files.train, source=origin)
         new_agent()  # what it can't be made from is told before anything is prepared
         with connected() as sandbox:
+            checks: list[Check] = []
+            by_model = model_writes(kind, origin)
+            if earlier is None or by_model:  # else it was examined when it began
+                viewer.progress(Progress(stage=Stage.examining))
+                checks = sandbox.doctor()
+                admit(checks, model_writes=by_model, accepted=order.accepted)
             prepared = sandbox.prepare(files, viewer.progress)
             sandbox.verify(prepared.hash, viewer.progress)
             new = NewRun(
@@ -95,6 +104,7 @@ def drive(
             )
             with Run.opened(folder, new if earlier is None else None, files.train) as run:
                 run.limit(order.limits)
+                run.ledger.accept(c for c in checks if is_accepted(c, order.accepted))
                 viewer.opened(folder, run.row.settings.metric, goes_on=earlier is not None)
                 try:
                     return Ended(folder=folder, end=_drive(run, new_agent, sandbox, viewer))

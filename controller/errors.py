@@ -4,6 +4,7 @@ ControllerError
 ├── Unusable    what was given can't be used: a task folder, a mark, an option
 ├── NotFound    no such task, run, experiment or file
 ├── Busy        another process drives this run
+├── Unsafe      this machine does not keep what the run depends on
 └── Failed      it was tried and did not work
 """
 
@@ -30,6 +31,10 @@ class NotFound(ControllerError):
 
 class Busy(ControllerError):
     """Another process drives this run."""
+
+
+class Unsafe(ControllerError):
+    """This machine does not keep what the run depends on."""
 
 
 class Failed(ControllerError):

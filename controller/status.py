@@ -4,7 +4,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from controller.ledger import Halt, Now, Refusal, RunLimits, State, Wanted
+from controller.ledger import Accepted, Halt, Now, Refusal, RunLimits, State, Wanted
 from controller.runs import is_driven, reading
 from sandbox.api import Goal, Outcome
 
@@ -41,6 +41,8 @@ class Status(Struct, frozen=True, kw_only=True):
     seconds: float
     """Of all sessions, up to the ledger's last change."""
     limits: RunLimits
+    accepted: list[Accepted]
+    """Findings of the doctor that a person ran in spite of."""
     wanted: Wanted
     """What a person wants of it."""
     now: Now | None
@@ -75,6 +77,7 @@ def status_of(folder: Path) -> Status:
             state=None if unfinished is None else unfinished.state,
             seconds=tally.seconds,
             limits=row.limits,
+            accepted=ledger.accepted(),
             wanted=ledger.wanted(),
             now=ledger.now() if driven else None,
             created_at=row.created_at,

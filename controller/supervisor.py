@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from controller.agents.base import Unfit
 from controller.driver import Order, drive
-from controller.errors import Busy, ControllerError
+from controller.errors import Busy, ControllerError, Unsafe
 from controller.ledger import Experiment, Halt, RunLimits, Wanted
 from controller.runs import all_runs, files_of, reading, wanted
 from controller.task import find_task, read_task
@@ -33,8 +33,8 @@ log = structlog.get_logger(__name__)
 _LOOK_SECONDS = 2.0
 WAIT_SECONDS = (2.0, 5.0, 10.0, 30.0)
 """How long to wait for what is not the run's doing, the first time and later."""
-_PASSING = (EngineUnavailable, NoSpace, Internal, Cancelled, Busy)
-"""Errors that may be over by themselves: the sandbox restarts, somebody frees space."""
+_PASSING = (EngineUnavailable, NoSpace, Internal, Cancelled, Busy, Unsafe)
+"""Errors that may be over by themselves: the sandbox restarts, somebody mends the machine."""
 
 
 _UNREADABLE = (ControllerError, OSError, sqlite3.Error)

@@ -61,6 +61,7 @@ class Stage(StrEnum):
     scoring = "scoring"
     preparing = "preparing"
     hashing = "hashing"
+    examining = "examining"
 
 
 class TaskSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -190,12 +191,31 @@ class Verdict(StrEnum):
     not_applicable = "N/A"
 
 
+class Advisory(StrEnum):
+    """The doctor's checks of what is around the containers. A person may accept their findings."""
+
+    engine_version = "engine_version"
+    containerd_version = "containerd_version"
+    runc_version = "runc_version"
+    toolkit_version = "toolkit_version"
+    desktop_version = "desktop_version"
+    desktop_memory = "desktop_memory"
+    lsm = "lsm"
+    cgroup = "cgroup"
+    user_namespace = "user_namespace"
+    tmpfs_inodes = "tmpfs_inodes"
+    page_cache = "page_cache"
+
+
 class Check(Struct, frozen=True, kw_only=True):
-    """One finding of the doctor. A measured one was tried in a throw-away container."""
+    """One finding of the doctor."""
 
     name: str
+    """Of an advisory check: one of `Advisory`."""
     verdict: Verdict
+    """An advisory check warns at most; what that is for a run, the controller decides."""
     measured: bool
+    """It tries a promise of the policy in throw-away containers, and can't be accepted."""
     detail: str
     next_step: str = ""
 
@@ -291,7 +311,7 @@ class Sandbox(Protocol):
         ...
 
     def doctor(self) -> list[Check]:
-        """Try every promise of the policy in throw-away containers."""
+        """Try every promise of the policy, and look at what is around the containers."""
         ...
 
     def reap(self) -> Reaped:

@@ -94,6 +94,15 @@ class Engine:
         """The engine's `info`, with `ServerVersion`, `NCPU`, `MemTotal`, `Runtimes`."""
         return dict(_call(self._api.info))
 
+    def version(self) -> dict[str, Any]:
+        """The engine's `version`, with `Platform` and `Components`."""
+        return dict(_call(self._api.version))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the engine is reached through a socket of this machine."""
+        return str(self._api.base_url).startswith("http+docker://")
+
     def alive(self) -> bool:
         """The trusted probe: whether the engine answers now."""
         try:

@@ -298,7 +298,7 @@ class FakeSandbox:
     def doctor(self) -> list[Check]:
         """See `api.Sandbox`."""
         detail = "This sandbox is a fake: it contains nothing, and runs nothing."
-        return [Check(name="fake", verdict=Verdict.not_applicable, measured=False, detail=detail)]
+        return [Check(name="fake", verdict=Verdict.not_applicable, measured=True, detail=detail)]
 
     def reap(self) -> Reaped:
         """See `api.Sandbox`."""

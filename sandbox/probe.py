@@ -69,8 +69,11 @@ def run_probe(host: Host, order: Order, program: Sequence[str], seconds: float) 
 
 def gpu_uuids(host: Host) -> tuple[str, ...]:
     """GPUs that the engine can give: as configured, or as the driver's own tool lists them."""
-    if host.config.gpus is not None:
-        return host.config.gpus
+    return listed_gpus(host) if host.config.gpus is None else host.config.gpus
+
+
+def listed_gpus(host: Host) -> tuple[str, ...]:
+    """GPUs that a container is given, by the driver's own tool."""
     if "nvidia" not in host.runtimes:
         return ()
     image = host.engine.image(host.config.agent_image).id

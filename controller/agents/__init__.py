@@ -17,6 +17,22 @@ class Kind(StrEnum):
     replay = "replay"
 
 
+_WITHOUT_A_MODEL = frozenset({Kind.search, Kind.replay})
+"""An agent that is not named here counts as one that writes code."""
+
+
+def model_writes(kind: Kind, source: str | None) -> bool:
+    """Whether a model writes the candidates: the agent's own, or that of the run it replays."""
+    if kind is Kind.replay and source is not None:
+        folder = Path(source)
+        if not folder.is_dir():
+            return True  # what is gone may have been a model's
+        replayed = created(folder)
+        if replayed is not None:
+            return model_writes(Kind(replayed.agent), replayed.agent_source)
+    return kind not in _WITHOUT_A_MODEL
+
+
 def find_source(name: str) -> str:
     """The folder that a replay takes its candidates from: a folder, or a run by name or path."""
     folder = Path(name)

@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 
 from controller.cli import interrupts
 from controller.cli.output import complain
-from controller.errors import Busy, ControllerError, Failed, NotFound, Unusable
+from controller.errors import Busy, ControllerError, Failed, NotFound, Unsafe, Unusable
 from sandbox import errors as sandbox
 
 
@@ -40,6 +40,7 @@ _CODES: dict[type[Exception], Exit] = {
     Unusable: Exit.usage,
     NotFound: Exit.not_found,
     Busy: Exit.busy,
+    Unsafe: Exit.preflight,
     Failed: Exit.failed,
     sandbox.BadRequest: Exit.failed,
     sandbox.BadTask: Exit.usage,

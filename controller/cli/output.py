@@ -57,6 +57,9 @@ def print_items(items: Sequence[object]) -> None:
     print_json({"items": items})
 
 
+_CELL_LETTERS = 2000
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table; the last column takes what width is left."""
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -64,19 +67,20 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         last = column == columns[-1]
         table.add_column(column, no_wrap=not last, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(one_line(cell, 400), style=_COLOURS.get(cell, "")) for cell in row))
+        table.add_row(
+            *(Text(one_line(cell, _CELL_LETTERS), style=_COLOURS.get(cell, "")) for cell in row)
+        )
     console().print(table)
 
 
 def print_checks(checks: Sequence[Check]) -> None:
-    """Findings of the doctor, each with its next step where it has one."""
-    print_table(
-        ("finding", "verdict", "detail"),
-        [
-            (check.name, check.verdict, f"{check.detail} {check.next_step}".strip())
-            for check in checks
-        ],
-    )
+    """Findings of the doctor, each with its next step below it where it has one."""
+    rows: list[tuple[str, str, str]] = []
+    for check in checks:
+        rows.append((check.verdict, check.name, check.detail))
+        if check.next_step:
+            rows.append(("", "", f"next: {check.next_step}"))
+    print_table(("verdict", "finding", "detail"), rows)
 
 
 def print_diff(diff: str) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from controller.agents import Kind
+from controller.cli.accept import Accept
 from controller.cli.connection import connected
 from controller.cli.exits import Exit
 from controller.cli.output import complain, figure
@@ -36,13 +37,21 @@ def run_task(
     plateau: Annotated[
         int | None, typer.Option(min=1, help="Halt after so many in a row that were not kept.")
     ] = None,
+    accept: Accept = None,
 ) -> None:
     """Improve a task's train.py: propose, run, score, decide, record, and again.
 
     Interrupted or killed, it goes on where it was when it is started again with its --name.
     """
     limits = RunLimits(most_experiments=experiments, most_hours=hours, plateau=plateau)
-    order = Order(task=task, name=name, agent=agent, source=source, limits=limits)
+    order = Order(
+        task=task,
+        name=name,
+        agent=agent,
+        source=source,
+        limits=limits,
+        accepted=tuple(accept or ()),
+    )
     if name is not None and created(runs_root() / name) is not None:
         want(runs_root() / name, Wanted.running)  # a person starts it: whatever held it is over
     with Screen(find_task(task).resolve().name) as screen:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from controller.agents import Kind
+from controller.cli.accept import Accept
 from controller.cli.connection import connected
 from controller.cli.output import say
 from controller.driver import Order
@@ -49,6 +50,7 @@ def serve(
         int | None,
         typer.Option(envvar="SEALED_PLATEAU", min=1, help="Halt after so many without a gain."),
     ] = None,
+    accept: Accept = None,
     host: Annotated[
         str, typer.Option(envvar="SEALED_HOST", help="Address that the page listens on.")
     ] = "127.0.0.1",
@@ -65,7 +67,9 @@ def serve(
     supervisor = None
     if task is not None:
         find_task(task)
-        order = Order(task=task, agent=agent, source=source, limits=limits)
+        order = Order(
+            task=task, agent=agent, source=source, limits=limits, accepted=tuple(accept or ())
+        )
         supervisor = Supervisor(order, connected)
     with _served(host, port, supervisor):
         if supervisor is not None:

@@ -45,6 +45,7 @@ def _tell(found: Status) -> None:
         "refused": ""
         if found.last_refusal is None
         else f"{found.refused} proposals, the last: {found.last_refusal.reason}",
+        "accepted": ", ".join(sorted({accepted.finding for accepted in found.accepted})),
         "now": "" if found.current is None else f"experiment {found.current} is {found.state}",
         "time": duration(found.seconds)
         + ("" if found.limits.most_hours is None else f" of {found.limits.most_hours:g} h"),

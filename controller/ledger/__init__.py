@@ -8,7 +8,7 @@ skipped nor made twice.
 import hashlib
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ import msgspec
 from controller.decision import Judgement
 from controller.errors import Failed, NotFound
 from controller.ledger.rows import (
+    Accepted,
     Experiment,
     Halt,
     NewRun,
@@ -31,9 +32,10 @@ from controller.ledger.rows import (
     Tally,
     Wanted,
 )
-from sandbox.api import Outcome, Progress, TaskSettings, TrialResult
+from sandbox.api import Check, Outcome, Progress, TaskSettings, TrialResult
 
 __all__ = [
+    "Accepted",
     "Experiment",
     "Halt",
     "Ledger",
@@ -162,6 +164,10 @@ class Ledger:
     def sessions(self) -> list[Session]:
         return [msgspec.convert(row, Session) for row in self._all("sessions")]
 
+    def accepted(self) -> list[Accepted]:
+        """Findings of the doctor that a person ran in spite of."""
+        return [msgspec.convert(row, Accepted) for row in self._all("accepted")]
+
     def wanted(self) -> Wanted:
         """What a person wants of the run."""
         row = self._one("wanted")
@@ -206,6 +212,12 @@ class Ledger:
         """Change the limits that are given."""
         with self._change():
             self._write("limit_run", **msgspec.structs.asdict(limits))
+
+    def accept(self, findings: Iterable[Check]) -> None:
+        """Store findings of the doctor that a person runs in spite of."""
+        with self._change():
+            for check in findings:
+                self._write("accept", finding=check.name, detail=check.detail)
 
     def want(self, wanted: Wanted) -> None:
         """Say what a person wants; another process may be driving the run."""

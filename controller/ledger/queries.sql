@@ -14,6 +14,13 @@ UPDATE run SET most_experiments = coalesce(:most_experiments, most_experiments),
                most_hours = coalesce(:most_hours, most_hours),
                plateau = coalesce(:plateau, plateau);
 
+-- name: accept
+INSERT INTO accepted (finding, detail, accepted_at) VALUES (:finding, :detail, :now)
+ON CONFLICT (finding, detail) DO UPDATE SET accepted_at = excluded.accepted_at;
+
+-- name: accepted
+SELECT finding, detail, accepted_at FROM accepted ORDER BY finding, accepted_at;
+
 -- name: want
 UPDATE control SET wanted = :wanted, wanted_at = :now;
 

@@ -85,6 +85,16 @@ class RunRow(NewRun, frozen=True, kw_only=True):
     """UTC, ISO 8601, as all times of the ledger."""
 
 
+class Accepted(Struct, frozen=True, kw_only=True):
+    """A finding of the doctor that a person ran in spite of."""
+
+    finding: str
+    """The check's name."""
+    detail: str
+    """What was found."""
+    accepted_at: str
+
+
 class Experiment(Struct, frozen=True, kw_only=True):
     """An experiment with its first trial. Number 0 is the baseline."""
 

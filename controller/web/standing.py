@@ -18,6 +18,7 @@ _STAGES = {
     Stage.scoring: "scoring on held-out data",
     Stage.preparing: "preparing the task's data",
     Stage.hashing: "checking the task's data",
+    Stage.examining: "checking what this machine keeps",
 }
 _HALTS = {
     Halt.experiments: "`sealed resume {run} --experiments N` goes on with a higher limit.",

@@ -35,7 +35,7 @@ def test_control_shared_memory_of_others_keeps_the_note(bench: Bench, host: Host
             spec["HostConfig"]["IpcMode"] = f"container:{donor}"
 
     bench.weaken(shared)
-    with doctor._idle(host) as container:
+    with doctor.idle(host) as container:
         donor = container.id
         bench.run(attack("leftovers"))
         assert "canary-first" in canaries(bench.run(attack("leftovers", NOTE="canary-second")))

@@ -6,7 +6,17 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from sandbox.api import Goal, Outcome, Progress, Sandbox, Stage, Task, TrialRequest, Verdict
+from sandbox.api import (
+    Advisory,
+    Goal,
+    Outcome,
+    Progress,
+    Sandbox,
+    Stage,
+    Task,
+    TrialRequest,
+    Verdict,
+)
 from sandbox.errors import BadCandidate, BadRequest, BadTask, Cancelled, UnknownTask, UnknownTrial
 from tests.conftest import TINY
 from tests.contract.conftest import BETTER, CRASHES, TRAIN, WAITS, WORSE, start
@@ -259,6 +269,22 @@ def test_the_doctor_finds_nothing_failed(sandbox: Sandbox) -> None:
     checks = sandbox.doctor()
     assert checks
     assert [check for check in checks if check.verdict is Verdict.failed] == []
+
+
+def test_the_doctors_findings_are_of_two_classes(sandbox: Sandbox) -> None:
+    """A measured one passes or fails, an advisory one warns at most and has a name to accept."""
+    checks = sandbox.doctor()
+    assert len({check.name for check in checks}) == len(checks)
+    for check in checks:
+        assert check.detail
+        if check.measured:
+            assert check.verdict is not Verdict.warning
+            assert check.name not in set(Advisory)
+        else:
+            assert check.verdict is not Verdict.failed
+            assert check.name in set(Advisory)
+        asks = check.verdict in (Verdict.warning, Verdict.failed)
+        assert bool(check.next_step) is asks
 
 
 def test_the_reaper_leaves_data_alone(sandbox: Sandbox, task: Task, order: Order) -> None:

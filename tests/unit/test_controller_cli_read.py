@@ -223,7 +223,7 @@ def test_a_failed_finding_is_an_exit_code(
     )
     monkeypatch.setattr(fake_sandbox, "doctor", lambda: [broken])
     out = sealed("doctor", code=3).output
-    assert "network  FAIL     It has one. Look." in out
+    assert "FAIL     network  It has one.\n                  next: Look." in out
 
 
 def test_a_diff_of_very_long_texts_is_not_made(sealed: Sealed) -> None:

@@ -143,8 +143,8 @@ def test_a_sandbox_without_space_halts(monkeypatch: pytest.MonkeyPatch) -> None:
         assert drive(run, sandbox).halt is Halt.experiments
 
 
-def test_a_ledger_of_the_version_before_is_read_and_written() -> None:
-    """What the second migration adds has its defaults."""
+def test_a_ledger_of_the_first_version_is_read_and_written() -> None:
+    """What later migrations add has its defaults."""
     sandbox = fake()
     with opened(sandbox, most_experiments=1) as run:
         drive(run, sandbox)
@@ -153,6 +153,7 @@ def test_a_ledger_of_the_version_before_is_read_and_written() -> None:
 
     with sqlite3.connect(path) as db:
         db.executescript(
+            "DROP TABLE accepted;"
             "DROP TABLE control; DROP TABLE now; ALTER TABLE run DROP COLUMN plateau;"
             "ALTER TABLE run DROP COLUMN dockerfile;"
             "PRAGMA user_version = 1;"
@@ -162,4 +163,5 @@ def test_a_ledger_of_the_version_before_is_read_and_written() -> None:
         assert row is not None
         assert row.limits == RunLimits(most_experiments=1)
         assert ledger.wanted() is Wanted.running
+        assert ledger.accepted() == []
         assert [type(e) for e in ledger.experiments()] == [Experiment, Experiment]

@@ -14,7 +14,7 @@ from controller.driver import Order
 from controller.ledger import RunLimits, Wanted
 from controller.runs import all_runs, limit, reading, want
 from controller.supervisor import Doing, Serving, Supervisor
-from sandbox.api import Sandbox
+from sandbox.api import Check, Sandbox, Verdict
 from sandbox.errors import EngineUnavailable, SandboxError
 from sandbox.fake import FakeSandbox
 from tests.unit.command import Sealed
@@ -209,3 +209,26 @@ def test_a_held_run_of_another_task_holds_nothing(
         served.until(halted)
         file.write_text(PREPARE + "# mended\n")
         served.until(lambda serving: serving.problem == "0 experiments are done.")
+
+
+def test_a_machine_that_is_mended_is_run_on(
+    sealed: Sealed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the doctor finds is told with its next step, and looked at again."""
+    sandbox = fake()
+    broken = Check(
+        name="timer",
+        verdict=Verdict.failed,
+        measured=True,
+        detail="It lived.",
+        next_step="Mend it.",
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(sandbox, "doctor", lambda: [broken])
+        with Served(monkeypatch, sandbox, most_experiments=1) as served:
+            serving = served.until(lambda serving: serving.doing is Doing.waiting)
+            assert (serving.problem, serving.next_step) == ("timer: It lived.", "Mend it.")
+            assert sandbox.tasks() == []
+            patch.undo()
+            served.until(halted)
+    assert len(sandbox.executed) == 2

@@ -1,7 +1,7 @@
-"""Whether this engine keeps the policy's promises: tried, not read off its settings.
+"""Measured checks: a program in a throw-away container, and what it could do there.
 
-Each check runs a program in a throw-away container that is started by the same policy as a
-trainer, and looks at what the program could do. A measured FAIL is never acceptable.
+The containers are started by the same policy as a trainer. Each check returns what is wrong as one
+sentence, empty if nothing is; the person who reads it can't accept it.
 """
 
 import contextlib
@@ -13,57 +13,18 @@ from importlib import resources
 from typing import Any
 
 from sandbox import limits
-from sandbox.api import Check, Verdict
 from sandbox.container import RoleContainer, StartFailed
-from sandbox.errors import SandboxError
+from sandbox.doctor.held_out import held_out
 from sandbox.host import Host
 from sandbox.images import check_disjoint, fit_image
 from sandbox.policy import LABEL, MIB, PYTHON
-from sandbox.probe import MEMORY_MIB, Probe, probe_order, run_probe
+from sandbox.probe import MEMORY_MIB, Probe, listed_gpus, probe_order, run_probe
 
 Facts = dict[str, Any]
 
 _EXEC_ENVIRONMENT = {"HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "OMP_NUM_THREADS"}
 _ENGINE_ENVIRONMENT = {"PATH", "HOSTNAME", "LC_CTYPE"}
 _DEVICES = {"full", "null", "ptmx", "random", "tty", "urandom", "zero", "console"}
-
-
-def examine(host: Host) -> list[Check]:
-    """All checks, in the order in which a reader wants them; about ten seconds."""
-    found = [_checked("images", lambda: images(host))]
-    if found[0].verdict is Verdict.failed:
-        return found
-    seen: Facts = {}
-
-    def look() -> str:
-        seen.update(facts(host))
-        return ""
-
-    found.append(_checked("runner", look))
-    if found[-1].verdict is Verdict.failed:
-        return found
-    for name, check in FACT_CHECKS.items():
-        found.append(_checked(name, lambda check=check: check(seen)))  # type: ignore[misc]
-    for name, try_it in TRIED_CHECKS.items():
-        found.append(_checked(name, lambda try_it=try_it: try_it(host)))  # type: ignore[misc]
-    return found
-
-
-def _checked(name: str, check: Callable[[], str]) -> Check:
-    """Run one check; what it returns or raises is the finding, empty is a pass."""
-    try:
-        finding, next_step = check(), "SECURITY.md says what depends on it; do not run agents."
-    except SandboxError as fault:
-        finding, next_step = fault.message, fault.next_step
-    except StartFailed as fault:
-        finding, next_step = str(fault), "Build the images again with `make images`."
-    return Check(
-        name=name,
-        verdict=Verdict.failed if finding else Verdict.passed,
-        measured=True,
-        detail=finding or "holds",
-        next_step=next_step if finding else "",
-    )
 
 
 def run_program(
@@ -134,14 +95,11 @@ def _root(seen: Facts) -> str:
 
 
 def _tmpfs(seen: Facts) -> str:
-    wanted = {
-        "tmp": (limits.TMP_BYTES, limits.TMP_INODES, True),
-        "cache": (limits.CACHE_BYTES, limits.CACHE_INODES, False),
-    }
-    for name, (size, inodes, noexec) in wanted.items():
+    wanted = {"tmp": (limits.TMP_BYTES, True), "cache": (limits.CACHE_BYTES, False)}
+    for name, (size, noexec) in wanted.items():
         place = seen[name] or {}
-        if place.get("bytes") != size or place.get("inodes") != inodes:
-            return f"/{name} has {place.get('bytes')} bytes, {place.get('inodes')} inodes"
+        if place.get("bytes") != size:
+            return f"/{name} has {place.get('bytes')} bytes"
         if not (place["nosuid"] and place["nodev"]) or place["noexec"] != noexec:
             return f"/{name} is mounted with other flags"
     return ""
@@ -234,7 +192,7 @@ def timer(host: Host) -> str:
 
 def unarmed(host: Host) -> str:
     """A container whose sandbox is lost before it was armed ends by itself."""
-    with _idle(host) as container:
+    with idle(host) as container:
         container.abandon()
         dead = host.engine.dead_within(container.id, 5)
         return "" if dead else "an abandoned container goes on waiting"
@@ -242,7 +200,7 @@ def unarmed(host: Host) -> str:
 
 def stays_dead(host: Host) -> str:
     """A container that has ended is not started again."""
-    with _idle(host) as container:
+    with idle(host) as container:
         container.abandon()
         time.sleep(1.5)
         return "a dead container was started again" if container.alive() else ""
@@ -250,7 +208,7 @@ def stays_dead(host: Host) -> str:
 
 def engine_side(host: Host) -> str:
     """The engine finds it by its label, keeps no log of it, and runs nothing else in it."""
-    with _idle(host) as container:
+    with idle(host) as container:
         labels = {LABEL + "instance": host.instance, LABEL + "role": "probe"}
         if container.id not in {found["Id"] for found in host.engine.containers(labels)}:
             return "the reaper would not find a container"
@@ -261,7 +219,7 @@ def engine_side(host: Host) -> str:
 
 
 @contextlib.contextmanager
-def _idle(host: Host) -> Iterator[RoleContainer]:
+def idle(host: Host) -> Iterator[RoleContainer]:
     """A probe container that was started and never armed."""
     order = probe_order(host, host.engine.image(host.config.agent_image).id)
     container = RoleContainer(host.engine, order, host.uids)
@@ -291,21 +249,25 @@ def processes(host: Host) -> str:
 
 def quotas(host: Host) -> str:
     """Places to write are full when they should be."""
-    places = {
-        "/tmp": (limits.TMP_BYTES, limits.TMP_INODES),  # noqa: S108
-        "/dev/shm": (limits.SHM_BYTES, 1 << 30),  # noqa: S108
-    }
+    places = {"/tmp": limits.TMP_BYTES, "/dev/shm": limits.SHM_BYTES}  # noqa: S108
     # Files in a tmpfs count as memory: with more of both than this, memory would be the limit.
-    room = 4 * (limits.TMP_BYTES + limits.SHM_BYTES) // MIB
-    output = run_program(host, "fill", *places, memory_mib=room).output
+    room = 4 * sum(places.values()) // MIB
+    output = run_program(host, "fill", "bytes", *places, memory_mib=room).output
     rows = [line.split() for line in output.splitlines()]
     if [row[0] for row in rows] != list(places):
         return f"the probe said: {output[-200:] or 'nothing'}"
-    for place, written, files in rows:
-        size, inodes = places[place]
-        if int(written) > size or int(files) > inodes:
-            return f"{place} took {written} bytes, {files} files"
+    for place, written in rows:
+        if int(written) > places[place]:
+            return f"{place} took {written} bytes"
     return ""
+
+
+def gpu(host: Host) -> str:
+    """A container is given the GPUs that trials are to use."""
+    missing = set(host.config.gpus or ()) - set(seen := listed_gpus(host))
+    if missing:
+        return f"a container is not given {', '.join(sorted(missing))}"
+    return "" if seen else "the engine has NVIDIA's runtime, and gives a container no GPU"
 
 
 TRIED_CHECKS: dict[str, Callable[[Host], str]] = {
@@ -316,5 +278,31 @@ TRIED_CHECKS: dict[str, Callable[[Host], str]] = {
     "memory": memory,
     "processes": processes,
     "quotas": quotas,
+    "held_out": held_out,
 }
-"""Checks that take a container each."""
+"""Checks that take a container each, or a few."""
+
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "user": ("User",),
+    "privileges": ("HostConfig.CapDrop", "HostConfig.SecurityOpt"),
+    "seccomp": ("HostConfig.SecurityOpt",),
+    "network": ("HostConfig.NetworkMode",),
+    "read_only": ("HostConfig.ReadonlyRootfs",),
+    "tmpfs": ("HostConfig.Tmpfs",),
+    "shm": ("HostConfig.IpcMode",),
+    "ulimits": ("HostConfig.Ulimits",),
+    "cpus": ("HostConfig.NanoCpus", "HostConfig.CpusetCpus"),
+    "memory_settings": ("HostConfig.MemorySwap",),
+    "oom_score": ("HostConfig.OomScoreAdj",),
+    "environment": ("Env",),
+    "cgroup_namespace": ("HostConfig.CgroupnsMode",),
+    "timer": ("Cmd", "OpenStdin"),
+    "unarmed": ("StdinOnce",),
+    "stays_dead": ("HostConfig.RestartPolicy",),
+    "engine_side": ("Labels", "Healthcheck", "HostConfig.LogConfig"),
+    "memory": ("HostConfig.Memory",),
+    "processes": ("HostConfig.Init", "HostConfig.PidsLimit"),
+    "quotas": ("HostConfig.Tmpfs", "HostConfig.ShmSize"),
+    "held_out": ("HostConfig.Mounts",),
+}
+"""The policy's settings that a check tries: what a runtime does not enforce is told by name."""
