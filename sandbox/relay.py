@@ -247,11 +247,14 @@ class Relay:
             if frame.kind != Kind.ANSWER or len(frame.payload) > question.most:
                 raise self._blame(predictor, Outcome.invalid, "an answer that is larger than asked")
             predictor.pending.popleft()
+            self._count_answering()
             seconds = 0.0
             if question.timed:
                 seconds = received - question.sent
+                # After the count: how long the engine takes for it is not the candidate's.
+                began = time.monotonic()
                 self._others(predictor, RoleContainer.thaw)
-            self._count_answering()
+                self._not_the_scorers += time.monotonic() - began
             self._scorer.send(Kind.REPLY, frames.REPLY.pack(seconds), frame.payload)
         if predictor.container.log.total > limits.LOG_FLOOD:
             raise self._blame(predictor, Outcome.over_output, "the log is a flood")
