@@ -184,23 +184,31 @@ class RoleContainer:
         return self._engine.ran_out_of_memory(self.id, int(since), int(time.time()) + 1)
 
     def kill(self) -> None:
-        """Kill every process of it and confirm their death. Raises `Undead`."""
+        """Kill every process of it and confirm their death. Raises `Undead`.
+
+        An engine that fails is asked again for as long as a death may take: it may be restarting.
+        """
         if self._dead:
             return
         # What it said last is read; then nobody listens, or a flood would hold up the engine.
         self.stream.receive()
         self.stream.close()
-        try:
-            if self._frozen:
-                with contextlib.suppress(Gone, EngineUnavailable):  # what follows finds out
-                    self.thaw()  # the engine refuses to kill what is paused
-            self._engine.kill(self.id)
-            dead = self._engine.dead_within(self.id, limits.DEATH)
-        except SandboxError as fault:
-            raise Undead(f"container {self.id[:12]} can't be killed: {fault}") from None
-        if not dead:
-            raise Undead(f"container {self.id[:12]} does not die")
-        self._confirmed_dead()
+        deadline = time.monotonic() + limits.DEATH
+        while True:
+            try:
+                if self._frozen:
+                    with contextlib.suppress(Gone, EngineUnavailable):  # what follows finds out
+                        self.thaw()  # the engine refuses to kill what is paused
+                self._engine.kill(self.id)
+                if self._engine.dead_within(self.id, max(0.1, deadline - time.monotonic())):
+                    self._confirmed_dead()
+                    return
+                why = "does not die"
+            except SandboxError as fault:
+                why = f"can't be killed: {fault}"
+            if time.monotonic() >= deadline:
+                raise Undead(f"container {self.id[:12]} {why}")
+            time.sleep(0.1)
 
     def remove(self) -> None:
         """Remove it, dead or alive; its connections are closed."""
