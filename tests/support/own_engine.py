@@ -62,6 +62,8 @@ class OwnEngine:
     def end(self) -> None:
         """Stop it for good, with all its containers."""
         assert self._daemon is not None
+        if self._daemon.poll() is not None:
+            self.start()  # a test failed before it did so
         left = self._docker("ps", "--all", "--quiet").stdout.split()
         if left:
             self._docker("rm", "--force", *left)

@@ -19,7 +19,7 @@ from sandbox.client import SandboxClient
 from sandbox.config import instance_of
 from sandbox.engine import Engine
 from sandbox.errors import EngineUnavailable
-from sandbox.policy import AGENT_ROLES, LABEL
+from sandbox.policy import LABEL, Role
 from tests.support.own_engine import OwnEngine
 from tests.support.tasks import ROOT, TINY
 
@@ -49,7 +49,8 @@ class Walk:
         self._home = folder / "home"
         self._kills = kills
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._seen: set[str] = set()
+        self._seen: dict[str, str] = {}
+        """Roles of containers, by their ids."""
         task = folder / "tiny"
         task.mkdir()
         (folder / "wanted").write_text("")
@@ -109,8 +110,7 @@ class Walk:
         self._want(wanted)
         self.until(lambda: reached.exists() and reached.read_text() == wanted, wanted)
         for found in self.engine.containers({LABEL + "instance": self.instance}):
-            if found["Labels"][LABEL + "role"] in AGENT_ROLES:
-                self._seen.add(found["Id"])
+            self._seen[found["Id"]] = found["Labels"][LABEL + "role"]
         for begun in (self._home / "trials").glob("*.begun"):
             self.seeds[begun.stem] = json.loads(begun.read_text())["seed"]
 
@@ -135,9 +135,13 @@ class Walk:
             time.sleep(0.02)
 
     def until_budget_ends(self) -> None:
-        """Wait for the death of all agent code: the trainer's alone has been let go."""
+        """Wait for the death of all agent code: the trainer's alone has been let go.
+
+        What waits may live on: with the engine dead too, nothing ends its stdin.
+        """
+        assert self.living(Role.trainer)
         time.sleep(BUDGET_SECONDS + GRACE_SECONDS)
-        assert not self.living()
+        assert not self.living(Role.trainer)
 
     def end(self) -> None:
         """SIGTERM to both, the controller first."""
@@ -163,15 +167,16 @@ class Walk:
 
     # ---- what there is of it -----------------------------------------------------------------
 
-    def living(self) -> list[int]:
-        """Processes of containers with agent code that were seen, whatever the engine says."""
+    def living(self, *roles: Role) -> list[int]:
+        """Processes of containers of these roles that were seen, whatever the engine says."""
+        containers = [container for container, role in self._seen.items() if role in roles]
         found = []
         for file in Path("/proc").glob("[0-9]*/cgroup"):
             try:
                 text = file.read_text()
             except OSError:  # it has just ended
                 continue
-            if any(container in text for container in self._seen):
+            if any(container in text for container in containers):
                 found.append(int(file.parent.name))
         return found
 
@@ -217,7 +222,7 @@ class Walk:
         return [
             *(found["Id"] for found in self.engine.containers(labels)),
             *(found["Name"] for found in self.engine.volumes(labels)),
-            *(f"process {pid}" for pid in self.living()),
+            *(f"process {pid}" for pid in self.living(*Role)),
             *(["uids"] if (self._folder / "uids").read_text() != "0" else []),
             *(["the run's lock"] if is_driven(self._folder / "runs" / "tiny-1") else []),
             *files,

@@ -1,5 +1,6 @@
 """An engine that fails while a container is to die, or takes its time: whose fault it is."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 
@@ -74,13 +75,13 @@ def test_an_engine_that_is_slow_to_thaw_costs_no_candidate_its_time(
                 predictor.ask_timed(2.0, ONE)
         return b""
 
-    room = Room(scoring(ask_timed), [answering(lambda x: x), answering(lambda x: x)])
-    unpause = room.played.unpause
+    predictors = [answering(lambda x: x), answering(lambda x: x)]
+    with contextlib.closing(Room(scoring(ask_timed), predictors)) as room:
+        unpause = room.played.unpause
 
-    def slow(container: str) -> None:
-        time.sleep(HASTY.scoring)
-        unpause(container)
+        def slow(container: str) -> None:
+            time.sleep(HASTY.scoring)
+            unpause(container)
 
-    monkeypatch.setattr(room.played, "unpause", slow)
-    assert room.score(HASTY).kind == Kind.SCORE
-    room.close()
+        monkeypatch.setattr(room.played, "unpause", slow)
+        assert room.score(HASTY).kind == Kind.SCORE
