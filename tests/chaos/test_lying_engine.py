@@ -250,6 +250,7 @@ def test_a_restarted_sandbox_keeps_away_from_what_does_not_die(make: Callable[..
     behind = make()
     container = undead(behind)
     kept = int(behind.engine.inspect(container)["HostConfig"]["CpusetCpus"])
+    wait_for(lambda: behind.left()[0] == 1)
     behind.service._quarantine.stop()  # the earlier process is gone
     after = make()
     result = after.run("next", TELLS_ITS_CPUS)

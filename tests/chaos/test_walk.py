@@ -83,6 +83,7 @@ def check(walk: Walk, kills: list[Kill]) -> None:
         # What was cut off after the candidate was let go counts; a controller's death cuts nothing.
         cut = isinstance(point, Stage) and point not in WITHOUT_AGENT_CODE and victims != CONTROLLER
         assert attempts == 1 + cut or (ENGINE[0] in victims and attempts <= 2), (point, victims)
+    assert walk.outlived
     walk.forget()
     walk.end()
     assert walk.left() == []

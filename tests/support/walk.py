@@ -45,6 +45,8 @@ class Walk:
         self.own = own
         self.seeds: dict[str, int] = {}
         """By trial key, what a killed sandbox had begun with."""
+        self.outlived = 0
+        """How often agent code lived on for a while when the sandbox was dead."""
         self._folder = folder
         self._home = folder / "home"
         self._kills = kills
@@ -139,7 +141,7 @@ class Walk:
 
         What waits may live on: with the engine dead too, nothing ends its stdin.
         """
-        assert self.living(Role.trainer)
+        self.outlived += bool(self.living(Role.trainer))
         time.sleep(BUDGET_SECONDS + GRACE_SECONDS)
         assert not self.living(Role.trainer)
 
