@@ -273,25 +273,22 @@ class Trials:
         cancelled: Callable[[], bool],
     ) -> Report:
         on_progress(Progress(stage=Stage.building))
+        containers = self.warm.take(plan)
+        undead = False
         try:
-            containers = self.warm.take(plan)
-            undead = False
-            try:
-                begin()
-                return run_trial(
-                    self._host.engine, containers, candidate, files.train, on_progress, cancelled
-                )
-            except Undead:
-                undead = True
-                raise
-            finally:
-                self._put_away(containers, undead)
+            begin()
+            return run_trial(
+                self._host.engine, containers, candidate, files.train, on_progress, cancelled
+            )
         except (EngineUnavailable, Undead) as fault:
+            undead = isinstance(fault, Undead)
             if not self._host.engine.alive():
                 raise EngineUnavailable(str(fault), START_ENGINE) from None
-            if isinstance(fault, Undead):
+            if undead:
                 raise
             raise OurFault(str(fault)) from None
+        finally:
+            self._put_away(containers, undead)
 
     def _put_away(self, containers: ContainerSet, undead: bool) -> None:
         """Remove a set; one in which agent code may be alive keeps its CPUs and GPU until then."""
