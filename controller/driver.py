@@ -6,28 +6,34 @@ wait while a person holds it.
 """
 
 import secrets
+import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
+from shutil import disk_usage
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from controller.agents import Kind, find_source, make_agent, model_writes
 from controller.agents.base import Agent
 from controller.errors import Unusable
 from controller.gate import admit, is_accepted
-from controller.halting import Halted
+from controller.halting import Halted, is_full
 from controller.ledger import Halt, NewRun, RunLimits, RunRow, Wanted
 from controller.loop import Loop, Watcher
 from controller.run import Run
-from controller.runs import claimed, created, files_of, wanted
+from controller.runs import claimed, created, files_of, runs_root, wanted
 from controller.task import find_task, read_task
 from sandbox.api import Advisory, Check, Progress, Sandbox, Stage, TaskFiles
+from sandbox.errors import NoSpace
 
 _LOOK_SECONDS = 0.5
+_DISK_SECONDS = 10.0
+"""Between two tries on a disk that is full."""
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -111,6 +117,28 @@ def drive(
                 except KeyboardInterrupt:
                     viewer.say(f"`sealed run {order.task} --name {folder.name}` goes on from here.")
                     raise
+
+
+def drive_on(
+    order: Order, connected: Callable[[], AbstractContextManager[Sandbox]], viewer: Viewer
+) -> Ended:
+    """The same, and a disk that fills up meanwhile is waited for."""
+    while True:
+        try:
+            ended = drive(order, connected, viewer)
+        except (NoSpace, OSError, sqlite3.Error) as fault:
+            if order.name is None or created(runs_root() / order.name) is None:
+                raise
+            if not isinstance(fault, NoSpace) and not is_full(disk_usage(runs_root()).free):
+                raise
+            why = str(fault)
+        else:
+            if ended.end.halt is not Halt.disk:
+                return ended
+            order = replace(order, name=ended.folder.name)
+            why = ended.end.detail
+        viewer.say(f"paused: {why} It goes on by itself once there is space.")
+        time.sleep(_DISK_SECONDS)
 
 
 def _drive(run: Run, new_agent: Callable[[], Agent], sandbox: Sandbox, viewer: Viewer) -> Halted:

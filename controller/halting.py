@@ -21,6 +21,11 @@ class Halted(Struct, frozen=True, kw_only=True):
     detail: str
 
 
+def is_full(free_bytes: int) -> bool:
+    """Whether a run waits for space; what can't be written then is the disk's doing."""
+    return free_bytes < FREE_BYTES
+
+
 def held(wanted: Wanted) -> Halted | None:
     """Whether a person holds the run. Asked before each trial."""
     if wanted is Wanted.stopped:
@@ -34,7 +39,7 @@ def halted(
     tally: Tally, limits: RunLimits, *, has_champion: bool, free_bytes: int
 ) -> Halted | None:
     """Why no experiment follows, or None. Asked between experiments, after the baseline."""
-    if free_bytes < FREE_BYTES:
+    if is_full(free_bytes):
         return Halted(
             halt=Halt.disk,
             detail=f"Only {free_bytes // 2**20} MiB are free where the run is stored.",

@@ -6,6 +6,7 @@ stored before the trial, a commit is made of stored bytes, so a step that is don
 effect of one.
 """
 
+import sqlite3
 from contextlib import suppress
 from typing import Protocol
 
@@ -15,7 +16,7 @@ from controller import visible
 from controller.agents.base import Agent, Unfit
 from controller.decision import Decision, has_score, margin
 from controller.errors import ControllerError
-from controller.halting import Halted, halted, held
+from controller.halting import Halted, halted, held, is_full
 from controller.ledger import Experiment, Halt, State
 from controller.message import commit_message
 from controller.proposal import checked
@@ -57,19 +58,31 @@ class Loop:
 
     def drive(self) -> Halted:
         """Go on with the run until it halts; says why."""
-        self._ledger.begin_session()
         try:
+            self._ledger.begin_session()
             end = self._until_halted()
         except NoSpace as fault:
             end = Halted(halt=Halt.disk, detail=str(fault))
+        except (OSError, sqlite3.Error) as fault:
+            end = self._full(fault)
         except KeyboardInterrupt:
             self._ledger.end_session(Halt.interrupted, "A person or the system stopped it.")
             raise
         except (ControllerError, SandboxError) as fault:
             self._ledger.end_session(Halt.failed, str(fault))
             raise
-        self._ledger.end_session(end.halt, end.detail)
+        try:
+            self._ledger.end_session(end.halt, end.detail)
+        except sqlite3.Error as fault:
+            full = self._full(fault)  # then the session is as after a kill
+            return end if end.halt is Halt.disk else full
         return end
+
+    def _full(self, fault: Exception) -> Halted:
+        """Halt where an error means that there is no space; raise it where it does not."""
+        if not is_full(self._run.free_bytes()):
+            raise fault
+        return Halted(halt=Halt.disk, detail=f"The disk is full where the run is stored: {fault}.")
 
     def _until_halted(self) -> Halted:
         while True:

@@ -14,7 +14,8 @@ import structlog
 
 from sandbox import limits
 from sandbox.engine import Engine
-from sandbox.errors import EngineUnavailable
+from sandbox.engine_errors import Gone
+from sandbox.errors import EngineUnavailable, SandboxError
 from sandbox.log_reader import LogReader, last_line
 from sandbox.policy import AGENT_ROLES, Order, differences, exec_spec, role_spec
 from sandbox.streams import Frame, Stream
@@ -25,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 class Undead(Exception):
-    """A killed container is not confirmed dead: its slot can't be used again."""
+    """A killed container is not confirmed dead: its slot can't be used until it is."""
 
 
 class StartFailed(Exception):
@@ -45,6 +46,7 @@ class RoleContainer:
         self._timer: Stream | None = None
         self._execution = ""
         self._dead = False
+        self.removed = False
         self._frozen = False
         name = f"sealed-{order.instance}-{order.role}-{order.timer_uid}-{order.trial[:12]}"
         spec = role_spec(order)
@@ -53,7 +55,11 @@ class RoleContainer:
         except BaseException:
             uids.release(order.timer_uid)
             raise
-        wrong = differences(spec, engine.inspect(self.id))
+        try:
+            wrong = differences(spec, engine.inspect(self.id))
+        except BaseException:
+            dispose([self])
+            raise
         if wrong:
             self.remove()
             raise EngineUnavailable(
@@ -141,6 +147,11 @@ class RoleContainer:
         """Whether the engine says that it runs."""
         return self._engine.running(self.id)
 
+    def reachable(self) -> bool:
+        """Whether it runs and its stream is open: a trusted probe, if no agent code ran in it."""
+        self.stream.receive()
+        return not self.stream.closed and self.alive()
+
     def exit_code(self) -> int | None:
         """Exit status of the runner; None while it runs."""
         return self._engine.exit_code(self._execution)
@@ -173,18 +184,31 @@ class RoleContainer:
         return self._engine.ran_out_of_memory(self.id, int(since), int(time.time()) + 1)
 
     def kill(self) -> None:
-        """Kill every process of it and confirm their death. Raises `Undead`."""
+        """Kill every process of it and confirm their death. Raises `Undead`.
+
+        An engine that fails is asked again for as long as a death may take: it may be restarting.
+        """
         if self._dead:
             return
-        if self._frozen:
-            self.thaw()  # the engine refuses to kill what is paused
         # What it said last is read; then nobody listens, or a flood would hold up the engine.
         self.stream.receive()
         self.stream.close()
-        self._engine.kill(self.id)
-        if not self._engine.dead_within(self.id, limits.DEATH):
-            raise Undead(f"container {self.id[:12]} does not die")
-        self._confirmed_dead()
+        deadline = time.monotonic() + limits.DEATH
+        while True:
+            try:
+                if self._frozen:
+                    with contextlib.suppress(Gone, EngineUnavailable):  # what follows finds out
+                        self.thaw()  # the engine refuses to kill what is paused
+                self._engine.kill(self.id)
+                if self._engine.dead_within(self.id, max(0.1, deadline - time.monotonic())):
+                    self._confirmed_dead()
+                    return
+                why = "does not die"
+            except SandboxError as fault:
+                why = f"can't be killed: {fault}"
+            if time.monotonic() >= deadline:
+                raise Undead(f"container {self.id[:12]} {why}")
+            time.sleep(0.1)
 
     def remove(self) -> None:
         """Remove it, dead or alive; its connections are closed."""
@@ -193,6 +217,7 @@ class RoleContainer:
                 stream.close()
         self._engine.remove(self.id)
         self._confirmed_dead()
+        self.removed = True
 
     def abandon(self) -> None:
         """Close our end of its stdin, as if this process had died."""

@@ -2,6 +2,7 @@
 
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
@@ -21,17 +22,23 @@ def parse_listing(text: str) -> list[str]:
 
 
 class Gpus:
-    """The GPUs of this sandbox; each is with one trial at a time."""
+    """The GPUs of this sandbox; each is with one trial at a time, or with what does not die."""
 
     def __init__(self, uuids: Sequence[str]) -> None:
         self.uuids = list(uuids)
         self._free = list(uuids)
+        self._holders: Counter[str] = Counter()
         self._changed = threading.Condition()
 
     def check(self, wanted: int | Literal["auto"]) -> None:
         """Raise `TooFewResources` if a task wants a GPU and there is none."""
         if wanted == 1 and not self.uuids:
             raise TooFewResources("The task wants a GPU, and the engine has none.", _NEXT)
+
+    def available(self, wanted: int | Literal["auto"]) -> bool:
+        """Whether `lease` would not wait."""
+        with self._changed:
+            return not wanted or not self.uuids or bool(self._free)
 
     @contextmanager
     def lease(self, wanted: int | Literal["auto"]) -> Iterator[str]:
@@ -43,9 +50,21 @@ class Gpus:
         with self._changed:
             self._changed.wait_for(lambda: bool(self._free))
             uuid = self._free.pop(0)
+        self.hold(uuid)
         try:
             yield uuid
         finally:
-            with self._changed:
+            self.let_go(uuid)
+
+    def hold(self, uuid: str) -> None:
+        """One more reason not to give out a GPU that is leased; none for the CPU."""
+        with self._changed:
+            self._holders[uuid] += 1
+
+    def let_go(self, uuid: str) -> None:
+        """One reason less; with the last one it is free."""
+        with self._changed:
+            self._holders[uuid] -= 1
+            if uuid and not self._holders[uuid]:
                 self._free.append(uuid)
                 self._changed.notify()

@@ -19,13 +19,19 @@ HOLDER = 10
 DEATH = 15
 """A killed container that is not confirmed dead by then puts its slot into quarantine."""
 ENGINE_CALL = 30
-"""Deadline of every call to the engine."""
+"""Deadline of every call to the engine, a build's steps and the wait for a death apart."""
+QUARANTINE = 5
+"""What could not be removed is tried again after this, for as long as it takes."""
+ASLEEP = 1
+"""A trial in which the machine slept longer is our `error`."""
+DISK = 2
+"""A record that the disk has no space for is written again after this, for as long as it takes."""
 PREPARE = 3600
 """`prepare` is killed after this; the task is refused."""
 BUILD_LINES = 200
 """What is kept of an image's build to tell why it failed, from its end."""
 ATTEMPTS = 3
-"""A trial that ends in `error` is tried again with the same seed, this often in all."""
+"""A trial that ends in `error`, or in which the sandbox dies, is tried with one seed this often."""
 
 # ---- bytes ------------------------------------------------------------------------------------
 LOG_HEAD = 16 * 1024

@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from sandbox import limits
 from sandbox.api import AGENT_IMAGE, OnProgress, Progress, Stage, TaskFiles, TaskSettings
 from sandbox.config import Config
-from sandbox.engine import BuildFailed, Engine
+from sandbox.engine import Engine
+from sandbox.engine_errors import BuildFailed
 from sandbox.errors import BadTask, ImageUnfit
 from sandbox.log_reader import clean
 

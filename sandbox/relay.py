@@ -17,7 +17,7 @@ from typing import cast
 from sandbox import limits
 from sandbox.api import Outcome
 from sandbox.container import RoleContainer
-from sandbox.engine import Gone
+from sandbox.engine_errors import Gone
 from sandbox.errors import EngineUnavailable
 from sandbox.log_reader import last_line
 from sandbox.streams import Frame, Stream

@@ -29,6 +29,17 @@ class Record(Struct, frozen=True, kw_only=True):
     finished_at: str
 
 
+class Begun(Struct, frozen=True, kw_only=True):
+    """A trial whose candidate was let go, and that has no result yet."""
+
+    task: str
+    candidate: str
+    """SHA-256 of its text."""
+    seed: int
+    attempts: int
+    """How often, this time included."""
+
+
 def check_key(key: str) -> None:
     """Raise `BadRequest` unless the key is safe as a file's name."""
     if not _KEY.fullmatch(key):
@@ -43,6 +54,11 @@ class Results:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for draft in folder.glob("*.draft"):  # of a process that was killed
+            draft.unlink()
+        for begun in folder.glob("*.begun"):
+            if begun.with_suffix(".json").exists():
+                begun.unlink()
 
     def find(self, key: str) -> Record | None:
         """The record of a key, if its trial has finished."""
@@ -60,6 +76,22 @@ class Results:
             raise UnknownTrial(f"No finished trial has the key {key}.", "Run it first.")
         return record
 
+    def begun(self, key: str) -> Begun | None:
+        """What an earlier process began of a trial and did not finish, if it died in that."""
+        try:
+            data = (self._folder / f"{key}.begun").read_bytes()
+        except FileNotFoundError:
+            return None
+        return msgspec.json.decode(data, type=Begun)
+
+    def begin(self, key: str, begun: Begun) -> None:
+        """Store that a candidate is about to be let go: whoever dies, its seed stays."""
+        write_whole(self._folder / f"{key}.begun", msgspec.json.encode(begun))
+
+    def give_up(self, key: str) -> None:
+        """A person cancelled the trial: it begins anew."""
+        (self._folder / f"{key}.begun").unlink(missing_ok=True)
+
     def add(self, record: Record, scored: Scored | None) -> None:
         """Store values first, then the record: what has a record is complete."""
         key = record.result.key
@@ -69,6 +101,7 @@ class Results:
             data = head.tobytes() + scored.values.astype("<f8").tobytes()
             write_whole(self._folder / f"{key}.values", data + block.astype("<i8").tobytes())
         write_whole(self._folder / f"{key}.json", msgspec.json.encode(record))
+        self.give_up(key)
 
     def compare(self, first: Sequence[str], second: Sequence[str]) -> Comparison:
         """Mean of `first` minus mean of `second`; see `api.Sandbox.compare`.

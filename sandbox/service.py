@@ -1,6 +1,7 @@
 """The real sandbox: tasks, trials and comparisons behind `api.Sandbox`."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from sandbox import VERSION, limits
 from sandbox.api import (
@@ -25,9 +26,11 @@ from sandbox.errors import BadCandidate, BadTask, DataAltered, NoSpace
 from sandbox.gpus import Gpus
 from sandbox.host import Host
 from sandbox.own_image import build_own_image
+from sandbox.policy import AGENT_ROLES, LABEL
 from sandbox.preparation import hash_data, make_data
 from sandbox.probe import gpu_uuids
-from sandbox.reaper import ReaperTimer, reap
+from sandbox.quarantine import Quarantine, cores_of
+from sandbox.reaper import ReaperTimer, reap, remove_with_artifact, sweep
 from sandbox.results import Results
 from sandbox.sets import DataChanged
 from sandbox.settings import parse_program
@@ -43,9 +46,21 @@ class Service:
         self._host = host
         self._store = TaskStore(host.config.home, host.instance)
         self._results = Results(host.config.home / "trials")
-        reap(host.engine, host.instance)
+        self._quarantine = Quarantine(host.cpus)
+        _, left = sweep(host.engine, host.instance)
+        for container in left:
+            spec = host.engine.inspect(container)
+            labels = spec["Config"]["Labels"]
+            agent = labels[LABEL + "role"] in AGENT_ROLES
+            self._quarantine.admit(
+                partial(remove_with_artifact, host.engine, container, labels),
+                f"container {container[:12]} of an earlier process does not die",
+                cores_of(spec["HostConfig"]["CpusetCpus"]) if agent else frozenset(),
+            )
         self._gpus = Gpus(gpu_uuids(host))
-        self.trials = Trials(host, self._store, self._results, self._gpus, keep_warm=keep_warm)
+        self.trials = Trials(
+            host, self._store, self._results, self._gpus, self._quarantine, keep_warm=keep_warm
+        )
         self._reaper = ReaperTimer(lambda: reap(host.engine, host.instance, overdue_only=True))
 
     def close(self) -> None:
@@ -54,6 +69,7 @@ class Service:
         with self.trials.slot:
             self._reaper.stop()
             self.trials.warm.stop()
+            self._quarantine.stop()
             reap(self._host.engine, self._host.instance)
 
     def info(self) -> Info:

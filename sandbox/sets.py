@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from sandbox import limits
 from sandbox.api import TaskSettings
-from sandbox.container import RoleContainer, StartFailed, dispose
+from sandbox.container import RoleContainer, StartFailed, Undead, dispose
 from sandbox.engine import Engine
 from sandbox.errors import SandboxError
 from sandbox.policy import LABEL, Order, Role, Volumes, artifact_options
@@ -33,6 +33,8 @@ class Plan:
     modules: tuple[str, ...]
     runtime: str
     gpu: str
+    cores: str
+    """Of trainer and predictors, in the kernel's notation."""
     engine_cpus: int
     engine_memory_mib: int
     keep_artifact: str = ""
@@ -51,32 +53,35 @@ class ContainerSet:
     """Holder, trainer, scorer and two predictors of one trial."""
 
     def __init__(self, engine: Engine, plan: Plan, uids: UidPairs) -> None:
-        """Build and start all of it; a few hundred milliseconds on two cores.
-
-        Raises `StartFailed`, `DataChanged` and `SandboxError`; nothing is left then.
-        """
         self.trial = secrets.token_hex(8)
         self.plan = plan
+        self.artifact = plan.keep_artifact or f"sealed-{plan.instance}-artifact-{self.trial}"
         self._engine = engine
         self._uids = uids
         self._containers: list[RoleContainer] = []
+
+    def start(self) -> None:
+        """Build and start all of it; a few hundred milliseconds on two cores.
+
+        Raises `StartFailed`, `DataChanged` and `SandboxError`; what is there then, `close` removes.
+        """
         trainer = self._order(Role.trainer)
-        self.artifact = plan.keep_artifact or f"sealed-{plan.instance}-artifact-{self.trial}"
-        if plan.keep_artifact:
+        if self.plan.keep_artifact:
             options = {}
         else:
-            options = artifact_options(plan.settings.artifact_mib, trainer.program_uid)
+            options = artifact_options(self.plan.settings.artifact_mib, trainer.program_uid)
         labels = {
-            LABEL + "instance": plan.instance,
-            LABEL + "role": "baseline" if plan.keep_artifact else "artifact",
+            LABEL + "instance": self.plan.instance,
+            LABEL + "role": "baseline" if self.plan.keep_artifact else "artifact",
             LABEL + "trial": self.trial,
+            LABEL + "deadline": str(trainer.deadline),
         }
         try:
-            engine.create_volume(self.artifact, labels, options)
-            self._start_all(trainer)
+            self._engine.create_volume(self.artifact, labels, options)
         except BaseException:
-            self.close()
+            self._uids.release(trainer.timer_uid)
             raise
+        self._start_all(trainer)
 
     def _start_all(self, trainer: Order) -> None:
         orders = [
@@ -130,7 +135,7 @@ class ContainerSet:
             program_uid=program_uid,
             memory_mib=min(memory, plan.engine_memory_mib),
             cpus=cpus,
-            cpuset=cpuset(cpus, plan.engine_cpus),
+            cpuset=plan.cores if agent else cpuset(cpus, plan.engine_cpus),
             artifact_mib=settings.artifact_mib,
             volumes=volumes,
             runtime=plan.runtime,
@@ -166,15 +171,21 @@ class ContainerSet:
         return all(container.alive() for container in self._containers)
 
     def close(self) -> None:
-        """Remove every container, and the artifact's volume unless it is to be kept."""
+        """Remove every container, and the artifact's volume unless it is to be kept.
+
+        Raises `Undead` if any of it is left; it may be called again then.
+        """
+        left = [container for container in self._containers if not container.removed]
         with ThreadPoolExecutor(4, thread_name_prefix="stop") as pool:
-            for container in self._containers:
+            for container in left:
                 pool.submit(dispose, [container])
+        if left := [container for container in left if not container.removed]:
+            raise Undead(f"{len(left)} containers can't be removed, {left[0].id[:12]} the first")
         if not self.plan.keep_artifact:
             try:
                 self._engine.remove_volume(self.artifact)
             except SandboxError as fault:
-                raise StartFailed(f"the artifact's volume can't be removed: {fault}") from None
+                raise Undead(f"the artifact's volume can't be removed: {fault}") from None
 
 
 def cpuset(cpus: float, available: int) -> str:

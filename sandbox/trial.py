@@ -22,11 +22,14 @@ Pipes: the scorer's stdin and stdout, and each runner's, end here and carry fram
 stderr is the log. What agent code writes into any of them is length-checked and never parsed.
 
 Whose fault: after the candidate's first byte every lost channel, crash or death is the
-candidate's, unless the engine does not answer either, or the holder died too.
+candidate's, unless the engine does not answer either, or holder or scorer, in which no agent code
+ever ran, are lost too. And none of it counts if the machine slept meanwhile: a clock that goes on
+in the sleep, in a container or out of it, has not timed the candidate.
 """
 
 import itertools
 import secrets
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -128,13 +131,22 @@ def run_trial(
         if vault:
             report.vault = trial.score("vault")
     except CandidateFailed as failure:
-        if not engine.alive() or not containers.holder.alive():
+        trusted = (containers.holder, containers.scorer)
+        if not engine.alive() or not all(container.reachable() for container in trusted):
             raise OurFault(f"the engine failed during the trial: {failure.reason}") from None
         # Of a failure in the vault nothing is told: a score that the decision rests on is there.
         if report.held_out is None:
             report.outcome, report.reason = failure.outcome, one_line(failure.reason)
+    trial.check_awake()
     report.stages["end"] = time.monotonic()
     return report
+
+
+def _asleep() -> float:
+    """Seconds that the machine has slept since it started; 0 where the system does not tell."""
+    if sys.platform != "linux":
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 @dataclass
@@ -146,6 +158,7 @@ class _Trial:
     report: Report
     on_progress: OnProgress
     cancelled: Callable[[], bool]
+    asleep_before: float = field(default_factory=_asleep)
 
     def train(self) -> bool:
         """Run the trainer to its end; returns whether the budget was reached."""
@@ -189,7 +202,7 @@ class _Trial:
 
         def wake() -> None:
             nonlocal sampled
-            self._check_cancelled()
+            self._wake()
             if time.monotonic() - sampled > 1.0 and deadline - time.monotonic() > 0.5:
                 sampled = time.monotonic()
                 self._remember_memory()
@@ -267,7 +280,7 @@ class _Trial:
                 Candidate(self.baseline, 0).frame() if baseline else self.candidate.frame()
             ),
             Budgets(settings.load_seconds, settings.scoring_seconds),
-            self._check_cancelled,
+            self._wake,
         )
 
     def _ask(self, relay: Relay, split: str) -> Scored:
@@ -281,11 +294,19 @@ class _Trial:
     def _stage(self, stage: Stage, seconds: float | None, detail: str = "") -> None:
         self.report.stages[detail or str(stage)] = time.monotonic()
         self.on_progress(Progress(stage=stage, seconds=seconds, detail=detail))
-        self._check_cancelled()
+        self._wake()
 
-    def _check_cancelled(self) -> None:
+    def _wake(self) -> None:
+        """Called a few times a second: ends a trial that is not to go on."""
         if self.cancelled():
             raise Cancelled("The trial was cancelled.", "Run it again with the same key.")
+        self.check_awake()
+
+    def check_awake(self) -> None:
+        """Raise `OurFault` if the machine slept during the trial."""
+        slept = _asleep() - self.asleep_before
+        if slept > limits.ASLEEP:
+            raise OurFault(f"the machine slept for {slept:.0f} s during the trial")
 
 
 def _scored(payload: bytes) -> Scored:

@@ -7,9 +7,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import structlog
 
-from sandbox.container import StartFailed
+from sandbox.container import StartFailed, Undead
 from sandbox.errors import SandboxError
 from sandbox.host import Host
+from sandbox.quarantine import Quarantine
 from sandbox.sets import ContainerSet, DataChanged, Plan
 
 log = structlog.get_logger(__name__)
@@ -18,8 +19,9 @@ log = structlog.get_logger(__name__)
 class WarmSets:
     """Gives sets out; a set that waited in vain or fits no more is removed."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, quarantine: Quarantine) -> None:
         self._host = host
+        self._quarantine = quarantine
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="warm")
         self._removals: set[Future[None]] = set()
@@ -36,11 +38,12 @@ class WarmSets:
             if ready[0] == plan:
                 try:
                     containers = ready[1].result()
-                    if containers.waiting():
-                        return containers
-                    self.retire(containers)
                 except (SandboxError, StartFailed, DataChanged) as fault:
                     log.warning("warm set failed", fault=str(fault))
+                else:
+                    if self._waits(containers):
+                        return containers
+                    self.retire(containers)
             else:
                 self._retire_later(ready[1])
         return self._build(plan)
@@ -60,7 +63,7 @@ class WarmSets:
 
     def retire(self, containers: ContainerSet) -> None:
         """Remove a set in the background."""
-        self._submit(lambda: self._close(containers))
+        self._submit(lambda: self.close(containers))
 
     def stop(self) -> None:
         """Remove the set that waits, and wait for every removal."""
@@ -89,15 +92,29 @@ class WarmSets:
     def _retire_later(self, future: "Future[ContainerSet]") -> None:
         def close() -> None:
             if future.exception() is None:
-                self._close(future.result())
+                self.close(future.result())
 
         self._submit(close)
 
-    def _build(self, plan: Plan) -> ContainerSet:
-        return ContainerSet(self._host.engine, plan, self._host.uids)
+    def _waits(self, containers: ContainerSet) -> bool:
+        try:
+            return containers.waiting()
+        except SandboxError as fault:
+            log.warning("warm set lost", fault=str(fault))
+            return False
 
-    def _close(self, containers: ContainerSet) -> None:
+    def _build(self, plan: Plan) -> ContainerSet:
+        containers = ContainerSet(self._host.engine, plan, self._host.uids)
+        try:
+            containers.start()
+        except BaseException:
+            self.close(containers)
+            raise
+        return containers
+
+    def close(self, containers: ContainerSet) -> None:
+        """Remove a set now, or what is left of it later: no agent code runs in it."""
         try:
             containers.close()
-        except (SandboxError, StartFailed) as fault:
-            log.warning("set not removed; the reaper will", fault=str(fault))
+        except Undead as fault:
+            self._quarantine.admit(containers.close, str(fault))

@@ -11,7 +11,7 @@ from controller.cli.connection import connected
 from controller.cli.exits import Exit
 from controller.cli.output import complain, figure
 from controller.cli.screen import Screen
-from controller.driver import Order, drive
+from controller.driver import Order, drive_on
 from controller.ledger import Halt, RunLimits, Wanted
 from controller.runs import created, reading, runs_root, want
 from controller.task import find_task
@@ -41,7 +41,8 @@ def run_task(
 ) -> None:
     """Improve a task's train.py: propose, run, score, decide, record, and again.
 
-    Interrupted or killed, it goes on where it was when it is started again with its --name.
+    Interrupted or killed, it goes on where it was when it is started again with its --name. A disk
+    that is full is waited for.
     """
     limits = RunLimits(most_experiments=experiments, most_hours=hours, plateau=plateau)
     order = Order(
@@ -55,12 +56,12 @@ def run_task(
     if name is not None and created(runs_root() / name) is not None:
         want(runs_root() / name, Wanted.running)  # a person starts it: whatever held it is over
     with Screen(find_task(task).resolve().name) as screen:
-        ended = drive(order, connected, screen)
+        ended = drive_on(order, connected, screen)
     typer.echo(f"halted: {ended.end.detail}")
     _tell_end(ended.folder)
     if ended.end.halt not in _DONE:
         complain(ended.end.detail, f"Look at `sealed experiment logs {ended.folder.name}`.")
-        raise typer.Exit(Exit.preflight if ended.end.halt is Halt.disk else Exit.failed)
+        raise typer.Exit(Exit.failed)
 
 
 def _tell_end(folder: Path) -> None:

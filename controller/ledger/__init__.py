@@ -300,7 +300,8 @@ class Ledger:
         """From here on, every change also says that the session lives."""
         with self._change():
             self._write("insert_session")
-            self._session = self._db.execute("SELECT last_insert_rowid()").fetchone()[0]
+            session = self._db.execute("SELECT last_insert_rowid()").fetchone()[0]
+        self._session = session
 
     def see_session(self) -> None:
         """Say that the session lives."""
@@ -308,6 +309,9 @@ class Ledger:
             pass
 
     def end_session(self, halt: Halt, detail: str) -> None:
+        """Say why it ended; one that could not even begin has nothing to end."""
+        if self._session is None:
+            return
         with self._change():
             self._write("end_session", session=self._session, halt=halt, detail=detail)
             self._db.execute(_QUERIES["end_stage"])

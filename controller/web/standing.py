@@ -26,7 +26,7 @@ _HALTS = {
     Halt.plateau: "`sealed resume {run} --plateau N` goes on with a higher limit.",
     Halt.paused: "`sealed resume {run}` goes on.",
     Halt.stopped: "`sealed resume {run}` goes on; the trial that was cancelled begins anew.",
-    Halt.disk: "Make space where the runs are stored; then `sealed resume {run}`.",
+    Halt.disk: "Make space where the runs are stored; it goes on by itself.",
     Halt.exhausted: "Start another run, with another agent or other marks in train.py.",
     Halt.baseline: "Experiment 0 says why. Mend the task; that is a new run.",
     Halt.errors: "`sealed doctor` says what is wrong with this machine.",

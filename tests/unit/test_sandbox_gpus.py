@@ -129,3 +129,24 @@ def test_the_listing_is_read_in_its_order() -> None:
 def test_a_listing_without_gpus_has_none(text: str) -> None:
     """What the tool says when it fails is no GPU."""
     assert parse_listing(text) == []
+
+
+def test_one_that_is_held_outlives_its_lease() -> None:
+    """Its trial's container does not die: it is free when the last holder has let go."""
+    gpus = Gpus([A])
+    for first in ("lease", "hold"):
+        with gpus.lease(1) as uuid:
+            gpus.hold(uuid)
+            assert not gpus.available("auto")
+            if first == "hold":
+                gpus.let_go(uuid)
+                assert not gpus.available(1)
+        if first == "lease":
+            assert not gpus.available(1)
+            gpus.let_go(uuid)
+        assert gpus.available(1)
+    with gpus.lease(1), gpus.lease(0) as cpu:
+        gpus.hold(cpu)
+        gpus.let_go(cpu)
+        assert not gpus.available(1)
+        assert gpus.available(0)

@@ -2,10 +2,13 @@
 
 import threading
 import time
+from typing import Any
+
+import pytest
 
 from sandbox.api import Reaped
 from sandbox.errors import EngineUnavailable
-from sandbox.reaper import ReaperTimer
+from sandbox.reaper import ReaperTimer, reap, sweep
 
 NOTHING = Reaped(containers=0, volumes=0)
 
@@ -68,3 +71,55 @@ def test_it_keeps_no_process_alive() -> None:
     timer = ReaperTimer(lambda: NOTHING, 3600)
     assert all(thread.daemon for thread in reapers())
     timer.stop()
+
+
+# ---- what it does where not everything can be removed -------------------------------------------
+
+
+class Stubborn:
+    """The part of an engine that a reaper uses: some of its containers can't be removed."""
+
+    def __init__(self, deadline: float, stubborn: set[str]) -> None:
+        labels = {"sealed.instance": "i", "sealed.deadline": str(int(deadline))}
+        self.there = [{"Id": name, "Labels": labels} for name in ("one", "two", "three")]
+        self.kept = [{"Name": "artifact", "Labels": labels}, {"Name": "old", "Labels": None}]
+        self.stubborn = stubborn
+
+    def containers(self, labels: dict[str, str]) -> list[dict[str, Any]]:
+        return list(self.there)
+
+    def volumes(self, labels: dict[str, str]) -> list[dict[str, Any]]:
+        assert labels["sealed.role"] == "artifact"
+        return list(self.kept)
+
+    def remove(self, container: str) -> None:
+        if container in self.stubborn:
+            raise EngineUnavailable("It can't be killed.", "Wait.")
+        self.there = [found for found in self.there if found["Id"] != container]
+
+    def remove_volume(self, name: str) -> None:
+        if self.stubborn:
+            raise EngineUnavailable("It is in use.", "Wait.")
+        self.kept = [found for found in self.kept if found["Name"] != name]
+
+
+def test_one_that_stays_keeps_no_other_from_going() -> None:
+    """All are tried; who asked for it hears of the rest."""
+    engine: Any = Stubborn(0, {"one"})
+    reaped, left = sweep(engine, "i")
+    assert (reaped.containers, reaped.volumes, left) == (2, 0, ["one"])
+    with pytest.raises(EngineUnavailable, match="1 containers can't be removed, one the first"):
+        reap(engine, "i")
+    engine.stubborn = set()
+    assert reap(engine, "i") == Reaped(containers=1, volumes=2)
+    assert (engine.there, engine.kept) == ([], [])
+
+
+@pytest.mark.parametrize(("ahead", "left"), [(-60, 0), (60, 3)])
+def test_on_its_timer_it_takes_what_is_overdue_alone(ahead: float, left: int) -> None:
+    """Containers and artifacts by their deadline; an artifact that has none stays."""
+    engine: Any = Stubborn(time.time() + ahead, set())
+    reap(engine, "i", overdue_only=True)
+    assert len(engine.there) == left
+    names = [found["Name"] for found in engine.kept]
+    assert names == (["artifact", "old"] if left else ["old"])

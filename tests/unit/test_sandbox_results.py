@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sandbox import limits, results
 from sandbox.api import Outcome, TrialResult
 from sandbox.errors import BadRequest, NoSpace, UnknownTrial
-from sandbox.results import Record, Results, write_whole
+from sandbox.results import Begun, Record, Results, write_whole
 from sandbox.trial import Scored
 
 TASK = "a" * 64
@@ -285,3 +285,29 @@ def test_what_can_not_be_compared_says_why(stored: Results) -> None:
         with pytest.raises(BadRequest, match=says) as fault:
             stored.compare(first, second)
         assert fault.value.next_step
+
+
+# ---- what was begun -----------------------------------------------------------------------------
+
+BEGUN = Begun(task=TASK, candidate="b" * 64, seed=7, attempts=2)
+
+
+def test_what_was_begun_is_known_until_it_has_a_result(stored: Results, tmp_path: Path) -> None:
+    """Also to another process, whose predecessor died; then there is the record alone."""
+    assert stored.begun("one") is None
+    stored.begin("one", BEGUN)
+    assert Results(tmp_path / "trials").begun("one") == BEGUN
+    add(stored, "one", [1.0, 2.0])
+    assert stored.begun("one") is None
+    stored.begin("two", BEGUN)
+    stored.give_up("two")
+    assert stored.begun("two") is None
+
+
+def test_a_killed_process_leaves_no_half_of_anything(stored: Results, tmp_path: Path) -> None:
+    """Drafts, and notes of what has its record, are removed at the next start."""
+    add(stored, "one", [1.0, 2.0])
+    stored.begin("one", BEGUN)
+    (tmp_path / "trials" / "two.json.draft").write_bytes(b"{")
+    assert Results(tmp_path / "trials").begun("one") is None
+    assert {file.name for file in (tmp_path / "trials").iterdir()} == {"one.json", "one.values"}
