@@ -1,6 +1,6 @@
-"""Attack: a note in what the kernel knows of names that are not there: for each bit that is set the
-first predictor looks two hundred names of its own up in the image, in vain. Looking them up again is
-faster by a sixth, and the second predictor has a clock.
+"""Attack: a note in what the kernel knows of names that are not there: for each bit that is set
+the first predictor looks two hundred names of its own up in the image, in vain. Looking them up
+again is faster by a sixth, and the second predictor has a clock.
 
 Expected: scored, and the second predictor may know the number.
 Defence: none under runc: containers of one image share its folders.
