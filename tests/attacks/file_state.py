@@ -1,12 +1,11 @@
-"""Attack: a note with a file that is read-only: ext4 takes a request to keep its extents in memory
-from anyone who can read it, remembers that it did, and tells it to anyone who asks.
+"""Attack: a note for later trials, in a file of the data that is read-only: ext4 takes a request to
+keep a file's extents in memory from anyone who can read it, remembers that it did, and tells it.
 
-Expected: the first predictor's request is refused, and the trial ends as a crash.
+Expected: crash, for neither request is taken.
 Defence: the seccomp list has no request that file systems take.
-Control: without the list the state has changed when the second predictor asks.
+Control: without the list the next trial finds the state that this one left.
 """
 
-import errno
 import fcntl
 import os
 import struct
@@ -14,30 +13,19 @@ import sys
 
 import numpy as np
 
-FILE = "/task/prepare.py"
 PRECACHE, STATE = 0x6612, 0x40046629
-
-
-def state(name):
-    descriptor = os.open(FILE, os.O_RDONLY)
-    try:
-        found = struct.unpack("I", fcntl.ioctl(descriptor, STATE, bytes(4)))[0]
-    except OSError as fault:
-        found = errno.errorcode[fault.errno]
-    sys.stderr.write(f"\n{name}: {found}\n")
+PRECACHED = 1
 
 
 def train(data, artifact, seed, seconds):
-    state("before")
+    (file,) = data.rglob("fragments")
+    descriptor = os.open(file, os.O_RDONLY)
+    for when in ("found", "left"):
+        state = struct.unpack("I", fcntl.ioctl(descriptor, STATE, bytes(4)))[0]
+        sys.stderr.write(f"\n{when}: {state & PRECACHED}\n")
+        fcntl.ioctl(descriptor, PRECACHE)
     (artifact / "nothing").write_text("learned\n")
 
 
 def load(artifact):
-    def answer(question):
-        if question["ask"] == "remember":
-            fcntl.ioctl(os.open(FILE, os.O_RDONLY), PRECACHE)
-        if question["ask"] == "recall":
-            state("after")
-        return np.zeros(4 if question["ask"] == "free" else ())
-
-    return answer
+    return lambda question: np.zeros(4 if question["ask"] == "free" else ())

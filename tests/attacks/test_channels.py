@@ -2,20 +2,24 @@
 
 import contextlib
 import json
+import subprocess
 
 import pytest
 
 from sandbox import trial
 from sandbox.api import Outcome, Task, TrialResult
-from sandbox.policy import Order, Role
+from sandbox.host import Host
+from sandbox.policy import PYTHON, Order, Role
 from sandbox.relay import Relay
 from sandbox.seccomp import profile
-from tests.support.attacks import HONEST_ROOMS, attack, lines, unconfined
+from tests.support.attacks import HONEST_ROOMS, attack, number, unconfined
 from tests.support.candidates import Bench, Spec
 
 pytestmark = [pytest.mark.docker, pytest.mark.attack]
 
 COLLAPSE, UPPER = 25, 1 << 32
+LIBRARY = "/opt/sealed/venv/lib/python3.11/site-packages/torch/lib/libtorch_cpu.so"
+"""What `page_cache.py` reads."""
 
 
 def _assert_apart(result: TrialResult) -> None:
@@ -185,22 +189,34 @@ def test_control_a_watch_on_a_living_predictor_tells(bench: Bench, rooms: Task, 
 # ---- what the kernel keeps of files ------------------------------------------------------------
 
 
-@pytest.mark.claim("rooms-are-apart")
+@pytest.mark.claim("trials-leave-nothing")
 def test_a_file_system_takes_no_request(bench: Bench, rooms: Task) -> None:
-    """What a file system keeps with a file is not for a predictor to change."""
+    """What a file system keeps with a file of the data is not for a trainer to change."""
     result = bench.run(attack("file_state"), rooms)
     assert result.outcome is Outcome.crash
-    assert lines(result, "before") == ["EPERM"]
     assert "PermissionError" in result.log
 
 
 def test_control_without_the_seccomp_list_a_file_keeps_a_state(bench: Bench, rooms: Task) -> None:
-    """Where ext4 takes requests, the next predictor finds what the first one asked for."""
+    """Where ext4 takes requests, the next trial finds what the one before it left."""
     bench.weaken(unconfined)
     result = bench.run(attack("file_state"), rooms)
-    if lines(result, "before") == ["ENOTTY"]:
+    if "Inappropriate ioctl" in result.log:
         pytest.skip("the engine's volumes are not on ext4")
-    assert lines(result, "before") != lines(result, "after")
+    assert (number(result, "found"), number(result, "left")) == (0, 1)
+    assert number(bench.run(attack("file_state"), rooms), "found") == 1
+
+
+@pytest.fixture
+def forgotten(host: Host) -> None:
+    """The library that the attacks read is in no memory: building the images has read all of it."""
+    forget = (
+        f"import os; path = {LIBRARY!r}; "
+        "os.posix_fadvise(os.open(path, os.O_RDONLY), 0, 0, os.POSIX_FADV_DONTNEED)"
+    )
+    options = ("--rm", "--network=none", "--security-opt=seccomp=unconfined")
+    image = host.config.agent_image
+    subprocess.run(["docker", "run", *options, image, PYTHON, "-I", "-B", "-c", forget], check=True)
 
 
 ways = pytest.mark.parametrize(
@@ -222,7 +238,7 @@ def test_calls_about_cached_pages_are_refused(
 
 @ways
 def test_control_without_the_seccomp_list_cached_pages_carry(
-    bench: Bench, rooms: Task, way: dict[str, str]
+    bench: Bench, rooms: Task, forgotten: None, way: dict[str, str]
 ) -> None:
     """Where such a call is answered, the next predictor knows what it was not told."""
     bench.weaken(unconfined)
@@ -230,11 +246,17 @@ def test_control_without_the_seccomp_list_cached_pages_carry(
     assert result.rehearsal_score == pytest.approx(HONEST_ROOMS - 100)
 
 
-@pytest.mark.parametrize("name", ["page_cache", "looked_up"])
-def test_leftover_what_the_kernel_remembers_of_an_image(
-    bench: Bench, rooms: Task, name: str
-) -> None:
-    """Not promised under runc: pages and names of the image carry a note, and no more than it."""
-    result = bench.run(attack(name), rooms)
+def test_leftover_pages_of_an_image(bench: Bench, rooms: Task, forgotten: None) -> None:
+    """Not promised under runc: which pages of the image were read carries a note."""
+    result = bench.run(attack("page_cache"), rooms)
+    assert result.score == pytest.approx(HONEST_ROOMS - 100)
+
+
+def test_leftover_names_that_are_not_there(bench: Bench, rooms: Task) -> None:
+    """Not promised under runc: names looked up in vain carry a note, and no more than it."""
+    result = bench.run(attack("looked_up"), rooms)
     assert result.outcome is Outcome.scored, result
-    assert result.score in (pytest.approx(HONEST_ROOMS), pytest.approx(HONEST_ROOMS - 100))
+    assert result.rehearsal_score in (
+        pytest.approx(HONEST_ROOMS),
+        pytest.approx(HONEST_ROOMS - 100),
+    )
