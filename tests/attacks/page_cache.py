@@ -2,8 +2,7 @@
 number one page of a large library is read or not; who reads it later has the kernel count whether
 it came from the disk.
 
-Expected: crash for calls that bring pages in unread, or tell which are there. By reading alone:
-scored, and the second predictor may know the number.
+Expected: crash for calls that bring pages in unread. By reading alone: scored, and the second predictor may know the number.
 Defence: the seccomp list refuses those calls; none under runc against reading.
 Control: without the list the same calls carry the number.
 """
@@ -18,7 +17,6 @@ import numpy as np
 
 LIBRARY = "/opt/sealed/venv/lib/python3.11/site-packages/torch/lib/libtorch_cpu.so"
 SEND = "read"  # or "advice", "fadvise", "readahead"
-READ = "blocks"  # or "nowait"
 PAGE, WINDOW = 4096, 16
 """In bytes, and in pages: what lies apart is not read ahead."""
 PROBED, WRITTEN = 4, 12
@@ -62,16 +60,6 @@ class Library:
         if failed:
             raise OSError(ctypes.get_errno(), "refused")
 
-    def cached(self, window):
-        page = window * WINDOW + WRITTEN
-        if READ == "blocks":
-            return self.read(page)
-        try:
-            os.preadv(self.descriptor, [bytearray(1)], page * PAGE, os.RWF_NOWAIT)
-        except BlockingIOError:
-            return False
-        return True
-
 
 def train(data, artifact, seed, seconds):
     library = Library()
@@ -100,7 +88,10 @@ def load(artifact):
 
     def recall():
         library = Library()
-        return sum(library.cached(w) << n for n, w in enumerate(bits(library, "recall")))
+        return sum(
+            library.read(window * WINDOW + WRITTEN) << n
+            for n, window in enumerate(bits(library, "recall"))
+        )
 
     def answer(question):
         if question["ask"] == "remember":
