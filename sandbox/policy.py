@@ -89,7 +89,7 @@ WHY: dict[str, str] = {
     "HostConfig.NetworkMode": "no exfiltration, and no second channel between containers",
     "HostConfig.Init": "reaps orphans: zombies would fill the pids limit",
     "HostConfig.CapDrop": "no capability, not even in a setuid program",
-    "HostConfig.SecurityOpt": "no new privileges, and our own list of system calls",
+    "HostConfig.SecurityOpt": "no new privileges, and our own list of system calls for each role",
     "HostConfig.ReadonlyRootfs": "nothing can be left in the image's files",
     "HostConfig.Tmpfs": "sized: the only places to write, gone with the container",
     "HostConfig.Mounts": "named volumes of this role alone, read-only but for the artifact",
@@ -146,7 +146,7 @@ def role_spec(order: Order) -> dict[str, Any]:
             "NetworkMode": "bridge" if networked else "none",
             "Init": True,
             "CapDrop": ["ALL"],
-            "SecurityOpt": ["no-new-privileges", f"seccomp={profile_json(networked=networked)}"],
+            "SecurityOpt": ["no-new-privileges", f"seccomp={_calls(order)}"],
             "ReadonlyRootfs": True,
             "Tmpfs": tmpfs,
             "Mounts": _mounts(order),
@@ -228,6 +228,15 @@ def _user(order: Order) -> str:
     if order.role is Role.prepare:
         return "0:0"  # fills volumes that belong to root; without a capability, as all others
     return f"{order.timer_uid}:{order.timer_uid}"
+
+
+def _calls(order: Order) -> str:
+    """The list of system calls of this role."""
+    return profile_json(
+        networked=order.role is Role.prepare,
+        locks=order.role is not Role.predictor,
+        gpu=bool(order.gpu) and order.role in AGENT_ROLES,
+    )
 
 
 def _mounts(order: Order) -> list[dict[str, Any]]:

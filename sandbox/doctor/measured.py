@@ -14,10 +14,11 @@ from typing import Any
 
 from sandbox import limits
 from sandbox.container import RoleContainer, StartFailed
+from sandbox.denied import attempts
 from sandbox.doctor.held_out import held_out
 from sandbox.host import Host
 from sandbox.images import check_disjoint, fit_image
-from sandbox.policy import LABEL, MIB, PYTHON
+from sandbox.policy import LABEL, MIB, PYTHON, Role
 from sandbox.probe import MEMORY_MIB, Probe, listed_gpus, probe_order, run_probe
 
 Facts = dict[str, Any]
@@ -33,23 +34,28 @@ def run_program(
     *arguments: object,
     seconds: float = 30,
     memory_mib: int = MEMORY_MIB,
+    role: Role = Role.probe,
 ) -> Probe:
-    """Run one of `sandbox/programs` in a probe container."""
+    """Run one of `sandbox/programs` in a container of a role, which mounts nothing."""
     source = resources.files("sandbox.programs").joinpath(f"{name}.py").read_text()
     order = probe_order(host, host.engine.image(host.config.agent_image).id)
-    order = replace(order, memory_mib=memory_mib)
+    order = replace(order, memory_mib=memory_mib, role=role)
     program = [PYTHON, "-I", "-B", "-c", source, *map(str, arguments)]
     return run_probe(host, order, program, seconds)
 
 
 def facts(host: Host) -> Facts:
     """What `programs/facts.py` sees; see there for the keys. Raises `StartFailed`."""
-    probe = run_program(host, "facts")
-    try:
-        seen: Facts = json.loads(probe.output.strip().rsplit("\n", 1)[-1].replace(" […]", ""))
-    except (ValueError, IndexError):
-        raise StartFailed(f"the probe said: {probe.output[-300:] or 'nothing'}") from None
+    seen: Facts = _said(run_program(host, "facts"))
     return seen
+
+
+def _said(probe: Probe) -> Any:
+    """The value of the probe's last line, which is JSON. Raises `StartFailed`."""
+    try:
+        return json.loads(probe.output.strip().rsplit("\n", 1)[-1].replace(" […]", ""))
+    except ValueError:
+        raise StartFailed(f"the probe said: {probe.output[-300:] or 'nothing'}") from None
 
 
 def images(host: Host) -> str:
@@ -77,13 +83,8 @@ def _privileges(seen: Facts) -> str:
     return "" if seen["no_new_privileges"] == "1" else "no_new_privs is not set"
 
 
-def _seccomp(seen: Facts) -> str:
-    if seen["allowed_calls"] or seen["families"]:
-        return (
-            f"allowed system calls: {', '.join(seen['allowed_calls']) or 'none'}; "
-            f"socket families: {seen['families']}"
-        )
-    return ""
+def _sockets(seen: Facts) -> str:
+    return f"socket families: {seen['families']}" if seen["families"] else ""
 
 
 def _network(seen: Facts) -> str:
@@ -162,7 +163,7 @@ def _devices(seen: Facts) -> str:
 FACT_CHECKS: dict[str, Callable[[Facts], str]] = {
     "user": _user,
     "privileges": _privileges,
-    "seccomp": _seccomp,
+    "sockets": _sockets,
     "network": _network,
     "read_only": _root,
     "tmpfs": _tmpfs,
@@ -179,6 +180,16 @@ FACT_CHECKS: dict[str, Callable[[Facts], str]] = {
 
 
 # ---- what has to be tried ---------------------------------------------------------------------
+
+
+def seccomp(host: Host) -> str:
+    """No call that must be denied is answered, in no ABI, with the list of either agent role."""
+    for role in (Role.trainer, Role.predictor):
+        tried = attempts(locks=role is Role.trainer)
+        allowed = _said(run_program(host, "calls", json.dumps(tried), role=role))
+        if allowed:
+            return f"a {role} is not refused: {', '.join(allowed)}"
+    return ""
 
 
 def timer(host: Host) -> str:
@@ -271,6 +282,7 @@ def gpu(host: Host) -> str:
 
 
 TRIED_CHECKS: dict[str, Callable[[Host], str]] = {
+    "seccomp": seccomp,
     "timer": timer,
     "unarmed": unarmed,
     "stays_dead": stays_dead,

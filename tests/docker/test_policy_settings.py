@@ -15,6 +15,7 @@ from sandbox.errors import EngineUnavailable, SandboxError
 from sandbox.host import Host
 from sandbox.policy import WHY, Order, Role, Volumes, differences, role_spec
 from sandbox.probe import probe_order, run_probe
+from sandbox.seccomp import profile_json
 from tests.support.candidates import Spec, weaken
 
 pytestmark = pytest.mark.docker
@@ -45,6 +46,11 @@ def _without_security_option(start: str) -> Callable[[Spec, Order], None]:
             spec["HostConfig"]["SecurityOpt"].append("seccomp=unconfined")
 
     return change
+
+
+def _with_locks(spec: Spec, order: Order) -> None:
+    if order.role is Role.predictor:
+        spec["HostConfig"]["SecurityOpt"][1] = f"seccomp={profile_json()}"
 
 
 def _without_limit(name: str) -> Callable[[Spec, Order], None]:
@@ -113,6 +119,8 @@ FLIPS: list[tuple[str, Callable[[Spec, Order], None], str]] = [
     ("HostConfig.CapDrop", _set("HostConfig.CapDrop", []), "privileges"),
     ("HostConfig.SecurityOpt", _without_security_option("no-new"), "privileges"),
     ("HostConfig.SecurityOpt", _without_security_option("seccomp"), "seccomp"),
+    ("HostConfig.SecurityOpt", _without_security_option("seccomp"), "sockets"),
+    ("HostConfig.SecurityOpt", _with_locks, "seccomp"),
     ("HostConfig.ReadonlyRootfs", _set("HostConfig.ReadonlyRootfs", False), "read_only"),
     (
         "HostConfig.Tmpfs",

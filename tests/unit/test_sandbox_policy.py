@@ -58,6 +58,14 @@ ORDERS: dict[str, Order] = {
     "probe-bare": replace(BASE, role=Role.probe, volumes=Volumes()),
 }
 """By the name of the golden file."""
+PROFILES: dict[str, dict[str, bool]] = {
+    "seccomp.json": {},
+    "seccomp-gpu.json": {"gpu": True},
+    "seccomp-networked.json": {"networked": True},
+    "seccomp-predictor.json": {"locks": False},
+    "seccomp-predictor-gpu.json": {"locks": False, "gpu": True},
+}
+"""By the name of the golden file: what the profile is made with."""
 
 orders = pytest.mark.parametrize("name", sorted(ORDERS))
 roles = pytest.mark.parametrize("role", list(Role))
@@ -82,9 +90,8 @@ def test_a_container_is_what_its_golden_file_says(name: str) -> None:
     order = ORDERS[name]
     golden: dict[str, Any] = {"create": role_spec(order)}
     options = golden["create"]["HostConfig"]["SecurityOpt"]
-    networked = order.role is Role.prepare
-    assert options[1] == f"seccomp={profile_json(networked=networked)}"
-    options[1] = f"seccomp=(see seccomp{'-networked' if networked else ''}.json)"
+    files = {f"seccomp={profile_json(**chosen)}": file for file, chosen in PROFILES.items()}
+    options[1] = f"seccomp=(see {files[options[1]]})"
     if order.role in AGENT_ROLES:
         golden["exec"] = exec_spec(order, ("torch",))
     check_golden(f"{name}.json", golden)
@@ -92,8 +99,8 @@ def test_a_container_is_what_its_golden_file_says(name: str) -> None:
 
 def test_the_seccomp_profile_is_what_its_golden_file_says() -> None:
     """The profile is pinned here, whatever the engine's default is."""
-    check_golden("seccomp.json", profile())
-    check_golden("seccomp-networked.json", profile(networked=True))
+    for file, chosen in PROFILES.items():
+        check_golden(file, profile(**chosen))
 
 
 def test_the_artifact_is_what_its_golden_file_says() -> None:
@@ -104,11 +111,7 @@ def test_the_artifact_is_what_its_golden_file_says() -> None:
 def test_no_golden_file_is_left_over() -> None:
     """Each file below `golden/` is compared with something."""
     files = {path.name for path in GOLDEN.iterdir()}
-    assert files == {f"{name}.json" for name in ORDERS} | {
-        "seccomp.json",
-        "seccomp-networked.json",
-        "artifact.json",
-    }
+    assert files == {f"{name}.json" for name in ORDERS} | set(PROFILES) | {"artifact.json"}
 
 
 # ---- what holds for all roles -----------------------------------------------------------------

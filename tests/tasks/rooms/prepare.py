@@ -25,6 +25,11 @@ def prepare(to: Folders, rng: np.random.Generator) -> None:
         np.save(folder / "walk.npy", rng.choice([-STEP, STEP], STEPS + 1), allow_pickle=False)
     for folder in (to.held_out, to.vault):
         (folder / "canary.txt").write_text(f"canary-{rng.integers(1 << 62):016x}\n")
+    with (to.train / "fragments").open("wb") as file:
+        # A block of every other two: a file system needs a tree to know where they are.
+        for block in range(0, 64, 2):
+            file.seek(block * 4096)
+            file.write(bytes([1]) * 4096)
     (to.rehearsal / "at_once").write_text("The steps of this split are asked all at once.\n")
 
 

@@ -1,0 +1,86 @@
+"""Which of the calls in the first argument are not refused, in every ABI of this machine.
+
+The argument is a JSON object: by ABI a list of name, number and arguments. The answer is one
+JSON line on stderr: `<name> (<ABI>)` for each call that was answered.
+"""
+
+import ctypes
+import errno
+import json
+import mmap
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+REFUSED = (errno.EPERM, errno.ENOSYS)
+Door = Callable[[int, Sequence[int]], int]
+"""Makes a system call by number and arguments: 0, or the error's number."""
+
+
+def call(number: int, arguments: Sequence[int]) -> int:
+    """A system call by the native door: 0, or the error's number."""
+    ctypes.set_errno(0)
+    libc.syscall(ctypes.c_long(number), *(ctypes.c_long(argument) for argument in arguments))
+    return ctypes.get_errno()
+
+
+def call_x32(number: int, arguments: Sequence[int]) -> int:
+    """The same by the door for 32-bit pointers in 64-bit programs."""
+    return call(number | 0x40000000, arguments)
+
+
+def call_i386(number: int, arguments: Sequence[int]) -> int:
+    """The same by `int 0x80`, where numbers are those of i386."""
+    ebx, ecx, edx, esi, edi = ([argument & 0xFFFFFFFF for argument in arguments] + [0] * 5)[:5]
+    code = b"\x53"  # push rbx, which belongs to the caller
+    for opcode, value in (
+        (b"\xb8", number), (b"\xbb", ebx), (b"\xb9", ecx),
+        (b"\xba", edx), (b"\xbe", esi), (b"\xbf", edi),
+    ):  # fmt: skip
+        code += opcode + value.to_bytes(4, "little")
+    code += b"\xcd\x80\x5b\xc3"  # int 0x80; pop rbx; ret
+    page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    page.write(code)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(page))
+    enter = ctypes.CFUNCTYPE(ctypes.c_int)(address)
+    return -int(enter())
+
+
+ABIS = {
+    # Machine: by ABI the table that has its numbers, and its door.
+    "x86_64": {
+        "x86-64": ("x86-64", call),
+        "x32": ("x86-64", call_x32),
+        "i386": ("i386", call_i386),
+    },
+    "aarch64": {"arm64": ("arm64", call)},
+}
+
+
+def answered(door: Door, number: int, arguments: Sequence[int]) -> bool:
+    """Whether a call is answered in a child: one that is killed or refused is not."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(2)  # a call that waits has been answered
+        os._exit(door(number, arguments) not in REFUSED)
+    status = os.waitpid(child, 0)[1]
+    if os.WIFSIGNALED(status):
+        # SIGSYS: the list; SIGSEGV: the kernel has no such door.
+        return os.WTERMSIG(status) not in (signal.SIGSYS, signal.SIGSEGV)
+    return os.WEXITSTATUS(status) != 0
+
+
+def main() -> None:
+    tables = json.loads(sys.argv[1])
+    found = []
+    for abi, (table, door) in ABIS[os.uname().machine].items():
+        for name, number, arguments in tables[table]:
+            if answered(door, number, arguments):
+                found.append(f"{name} ({abi})")
+    print(json.dumps(found), file=sys.stderr)
+
+
+main()

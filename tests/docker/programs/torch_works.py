@@ -1,0 +1,83 @@
+"""What a train.py with torch does: threads, workers, shared memory, files that are mapped."""
+
+import concurrent.futures
+import multiprocessing
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+
+def eager() -> bool:
+    """Whether training lowers a loss."""
+    torch.manual_seed(0)
+    inputs = torch.randn(512, 8)
+    targets = inputs @ torch.randn(8, 1)
+    model = torch.nn.Sequential(torch.nn.Linear(8, 32), torch.nn.ReLU(), torch.nn.Linear(32, 1))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    losses = []
+    for _ in range(50):
+        optimizer.zero_grad()
+        loss = torch.nn.functional.mse_loss(model(inputs), targets)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses[-1] < losses[0] / 2
+
+
+def workers() -> bool:
+    """Whether forked workers hand every example over in shared memory."""
+    examples = TensorDataset(torch.arange(1000).float())
+    seen = [batch.sum() for (batch,) in DataLoader(examples, 100, num_workers=2)]
+    return sum(seen).item() == 999 * 500
+
+
+def threads() -> bool:
+    """Whether threads of Python and of torch add up."""
+    torch.set_num_threads(2)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        sums = pool.map(lambda n: int(torch.full((1000,), n).sum()), range(8))
+    return list(sums) == [1000 * n for n in range(8)]
+
+
+def shared_memory() -> bool:
+    """Whether processes that were spawned afresh compute."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.map(abs, [-1, -2]) == [1, 2]
+
+
+def mapped() -> bool:
+    """Whether saved tensors and arrays load, mapped or not."""
+    folder = Path(tempfile.mkdtemp())
+    torch.save({"w": torch.ones(1000)}, folder / "w.pt")
+    np.save(folder / "a.npy", np.ones(1000))
+    return (
+        torch.load(folder / "w.pt", weights_only=True)["w"].sum() == 1000
+        and torch.load(folder / "w.pt", weights_only=True, mmap=True)["w"].sum() == 1000
+        and np.load(folder / "a.npy", mmap_mode="r").sum() == 1000
+    )
+
+
+def programs() -> bool:
+    """Whether a shell runs."""
+    return os.system("echo done | grep -q done") == 0
+
+
+def compiled() -> bool:
+    """Whether torch.compile makes what the plain function makes."""
+    inputs = torch.linspace(-2, 2, 100)
+
+    def plain(x: torch.Tensor) -> torch.Tensor:
+        return torch.sin(x) * torch.exp(-x) + x.cumsum(0)
+
+    return torch.allclose(torch.compile(plain)(inputs), plain(inputs), atol=1e-5)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        sys.stderr.write(f"{name}: {'works' if globals()[name]() else 'wrong'}\n")
+    sys.stderr.flush()
