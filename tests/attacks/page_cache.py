@@ -2,7 +2,8 @@
 number one page of a large library is read or not; who reads it later has the kernel count whether
 it came from the disk.
 
-Expected: crash for calls that bring pages in unread. By reading alone: scored, and the second predictor may know the number.
+Expected: crash for calls that bring pages in unread. By reading alone: scored, and the second
+predictor may know the number.
 Defence: the seccomp list refuses those calls; none under runc against reading.
 Control: without the list the same calls carry the number.
 """
