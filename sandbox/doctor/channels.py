@@ -1,16 +1,14 @@
 """Advisory checks that are tried: what a runtime does not enforce, and what containers share."""
 
-import json
 from collections.abc import Callable
 
 from sandbox import limits
 from sandbox.api import Advisory
 from sandbox.container import StartFailed
 from sandbox.doctor.around import Finding, passed, warning
+from sandbox.doctor.leftovers import leftovers
 from sandbox.doctor.measured import run_program
 from sandbox.host import Host
-
-_BITS = 32
 
 
 def tmpfs_inodes(host: Host) -> Finding:
@@ -30,35 +28,19 @@ def tmpfs_inodes(host: Host) -> Finding:
 
 
 def page_cache(host: Host) -> Finding:
-    """What one container has read of the image's files, another one can't tell."""
-    told = _pages(host, "send", _BITS)
-    if told is None:
-        return passed("A container has no view of the page cache.")
-    if len(told["windows"]) < _BITS:
-        detail = "All of the image is in memory: whether containers see so was not tried."
-    else:
-        seen = _pages(host, "receive", *told["windows"]) or {"bits": []}
-        same = sum(map(int.__eq__, seen["bits"], told["bits"]))
-        if same <= 3 * _BITS // 4:
-            return passed(f"{same} of {_BITS} bits came through: chance.")
-        detail = f"{same} of {_BITS} bits came through the page cache from container to container."
+    """What one container has read or looked up in the image, a later one can't tell."""
+    carried = [
+        f"{left.bits_per_second:,.0f} bits a second by the image's {left.way}"
+        for left in leftovers(host)
+        if left.carries
+    ]
+    if not carried:
+        return passed("No note came through.")
     return warning(
-        detail,
+        f"Containers tell each other {', '.join(carried)}.",
         "It matters where one predictor must not know what another was asked; "
         "SEALED_RUNTIME=runsc puts another kernel in between.",
     )
-
-
-def _pages(host: Host, *arguments: object) -> dict[str, list[int]] | None:
-    """What `programs/pages.py` says; None where it can't look."""
-    output = run_program(host, "pages", *arguments).output
-    if "'/proc/self/pagemap'" in output:
-        return None
-    try:
-        told: dict[str, list[int]] = json.loads(output)
-    except ValueError:
-        raise StartFailed(f"the probe said: {output[-300:] or 'nothing'}") from None
-    return told
 
 
 CHANNEL_CHECKS: dict[Advisory, Callable[[Host], Finding]] = {

@@ -298,6 +298,7 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "user": ("User",),
     "privileges": ("HostConfig.CapDrop", "HostConfig.SecurityOpt"),
     "seccomp": ("HostConfig.SecurityOpt",),
+    "sockets": ("HostConfig.SecurityOpt",),
     "network": ("HostConfig.NetworkMode",),
     "read_only": ("HostConfig.ReadonlyRootfs",),
     "tmpfs": ("HostConfig.Tmpfs",),

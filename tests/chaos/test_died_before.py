@@ -25,6 +25,7 @@ def begun(bench: Bench, key: str, attempts: int, candidate: str = QUICK) -> Tria
     return TrialRequest(key=key, task=bench.task.hash, candidate=QUICK)
 
 
+@pytest.mark.claim("one-seed-a-trial")
 @pytest.mark.parametrize("before", [1, 2])
 def test_it_runs_again_with_the_same_seed_and_is_counted(bench: Bench, before: int) -> None:
     """Whatever the candidate did to the sandbox, it does not draw another seed."""
@@ -34,6 +35,7 @@ def test_it_runs_again_with_the_same_seed_and_is_counted(bench: Bench, before: i
     assert record.seed == 7
 
 
+@pytest.mark.claim("one-seed-a-trial")
 def test_the_third_death_is_an_error_and_nothing_runs(bench: Bench) -> None:
     """A candidate that takes the sandbox along each time does not hold a run for ever."""
     told: list[Progress] = []

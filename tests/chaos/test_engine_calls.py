@@ -129,6 +129,7 @@ def in_a_thread(engine: Engine, arguments: dict[str, Any]) -> dict[str, tuple[fl
     return {name: call.result() for name, call in calls.items()}
 
 
+@pytest.mark.claim("engine-has-deadlines")
 @pytest.mark.parametrize("lie", LIES)
 def test_every_call_has_a_deadline(
     proxy: LyingEngine,

@@ -61,6 +61,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[Experiment]:
         return story(home)
 
 
+@pytest.mark.claim("full-disks-pause")
 @pytest.mark.parametrize("call", [1, 2])
 @pytest.mark.parametrize(
     ("owner", "name"), STEPS_THAT_WRITE, ids=[f"{o.__name__}.{n}" for o, n in STEPS_THAT_WRITE]

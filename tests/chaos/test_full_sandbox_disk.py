@@ -75,6 +75,7 @@ def small(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> It
         small.service.close()
 
 
+@pytest.mark.claim("full-disks-pause")
 def test_a_result_waits_for_space_and_is_not_lost(small: OnSmallDisk) -> None:
     """It says what it waits for; the trial is not run again, and no half of it is on the disk."""
     thread = small.run(full_at=Stage.scoring)
@@ -103,6 +104,7 @@ def test_a_result_that_waits_can_be_cancelled(small: OnSmallDisk) -> None:
     assert not list((small.home / "trials").glob("full.*"))
 
 
+@pytest.mark.claim("full-disks-pause")
 def test_no_candidate_is_let_go_that_could_not_be_noted(small: OnSmallDisk) -> None:
     """Without space for the note nothing begins; with space again the same key runs."""
     small.run(full_at=Stage.building).join(30)

@@ -121,6 +121,7 @@ def wait_for(true: Callable[[], bool]) -> None:
 # ---- streams that break off ---------------------------------------------------------------------
 
 
+@pytest.mark.claim("losses-are-ours-when-a-probe-fails")
 @pytest.mark.parametrize("probe", ["no other", "the holder's stream", "the engine's answer"])
 def test_a_stream_that_breaks_off_is_ours_if_a_trusted_probe_fails_too(
     make: Callable[..., Behind], probe: str
@@ -152,6 +153,7 @@ def test_a_stream_that_breaks_off_is_ours_if_a_trusted_probe_fails_too(
         assert (result.outcome, result.attempts) == (Outcome.scored, 2)
 
 
+@pytest.mark.claim("losses-are-ours-when-a-probe-fails")
 def test_streams_that_always_break_off_end_error_after_three(make: Callable[..., Behind]) -> None:
     """The same fault of ours again and again is told as such; no candidate is blamed for it."""
     behind = make()
@@ -196,6 +198,7 @@ def undead(behind: Behind) -> str:
     return str(container["Id"])
 
 
+@pytest.mark.claim("undead-are-alone")
 def test_a_container_that_does_not_die_keeps_its_cores_and_the_run_goes_on(
     make: Callable[..., Behind],
 ) -> None:
@@ -212,6 +215,7 @@ def test_a_container_that_does_not_die_keeps_its_cores_and_the_run_goes_on(
     assert re.findall(r"\d+", behind.run("last", TELLS_ITS_CPUS).log) == [str(kept)]
 
 
+@pytest.mark.claim("undead-are-alone")
 def test_with_one_slot_the_run_waits_visibly_and_goes_on_by_itself(
     make: Callable[..., Behind],
 ) -> None:
@@ -245,6 +249,7 @@ def test_with_one_slot_the_run_waits_visibly_and_goes_on_by_itself(
     assert results[1].outcome is Outcome.scored
 
 
+@pytest.mark.claim("undead-are-alone")
 def test_a_restarted_sandbox_keeps_away_from_what_does_not_die(make: Callable[..., Behind]) -> None:
     """It starts, though it can't clear up; it runs on other cores, and clears up when it can."""
     behind = make()

@@ -48,6 +48,7 @@ def run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Run:
     return run
 
 
+@pytest.mark.claim("sleep-is-nobodys")
 @pytest.mark.parametrize("stage", [Stage.training, Stage.rehearsing, Stage.scoring])
 def test_a_trial_in_which_the_machine_slept_is_tried_again(run: Run, stage: Stage) -> None:
     """Once it stays awake the trial counts, and says that it was the second attempt."""
@@ -62,6 +63,7 @@ def test_a_machine_that_sleeps_each_time_makes_it_an_error(run: Run) -> None:
     assert "the machine slept for 60 s" in result.reason
 
 
+@pytest.mark.claim("sleep-is-nobodys")
 @pytest.mark.parametrize(("times", "outcome"), [(0, Outcome.timeout), (3, Outcome.error)])
 def test_no_timeout_is_the_candidates_if_the_machine_slept(
     run: Run, times: int, outcome: Outcome

@@ -96,6 +96,7 @@ def test_the_walk_is_through_every_state_of_the_code() -> None:
     assert {victims for _, victims in ONCE_EACH} == {CONTROLLER, SANDBOX, BOTH}
 
 
+@pytest.mark.claim("kills-lose-nothing")
 def test_killed_at_every_state(make_walk: Callable[[bool, int], Walk]) -> None:
     """Controller, sandbox, or both, each state once."""
     walk = make_walk(False, len(ONCE_EACH))
@@ -103,6 +104,7 @@ def test_killed_at_every_state(make_walk: Callable[[bool, int], Walk]) -> None:
     check(walk, ONCE_EACH)
 
 
+@pytest.mark.claim("kills-lose-nothing")
 def test_the_engine_is_killed_too(make_walk: Callable[[bool, int], Walk]) -> None:
     """With all others in a training, alone in a scoring; the run goes on when it is back."""
     walk = make_walk(True, len(BY_THE_ENGINE))

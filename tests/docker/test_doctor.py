@@ -1,13 +1,15 @@
 """What the doctor asks of a real engine, beside the policy's settings."""
 
+import secrets
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sandbox import doctor
 from sandbox.api import Advisory, Verdict
-from sandbox.doctor import channels
+from sandbox.doctor import channels, leftovers
 from sandbox.doctor.around import Around
 from sandbox.engine import Engine
 from sandbox.host import Host
@@ -48,24 +50,24 @@ def test_a_gpu_that_is_not_given_is_found(host: Host) -> None:
     assert "GPU-0" in doctor.gpu(named)
 
 
-def test_the_page_cache_carries_what_was_sent(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bits that arrive are the sender's own; with others it would be no channel."""
-    pages = channels._pages
-    sent = pages(host, "send", 16)
-    if sent is None:
-        pytest.skip("this runtime has no view of the page cache")
-    assert pages(host, "receive", *sent["windows"]) == {"bits": sent["bits"]}
-    assert channels.page_cache(host).verdict is Verdict.warning
+@pytest.mark.parametrize(("arrives", "verdict"), [(True, Verdict.warning), (False, Verdict.passed)])
+def test_a_note_in_the_image_is_told_where_it_comes_through(
+    host: Host, monkeypatch: pytest.MonkeyPatch, arrives: bool, verdict: Verdict
+) -> None:
+    """The receiver hears what was sent, or, in its place, bits that nobody sent."""
+    note, sent = leftovers._note, list[int]()
 
-    def other_bits(host: Host, *arguments: object) -> dict[str, list[int]] | None:
-        told = pages(host, *arguments)
-        if told and arguments[0] == "send":
-            told["bits"] = [1 - bit for bit in told["bits"]]
+    def heard(host: Host, *arguments: object) -> dict[str, Any]:
+        told = note(host, *arguments)
+        if arguments[0] == "send":
+            sent[:] = told["bits"]
+        else:
+            assert len(told["bits"]) == len(sent), "the receiver looks where the sender was"
+            told["bits"] = sent if arrives else [secrets.randbits(1) for _ in sent]
         return told
 
-    monkeypatch.setattr(channels, "_pages", other_bits)
-    found = channels.page_cache(host)
-    assert found.verdict is Verdict.passed or "was not tried" in found.detail
+    monkeypatch.setattr(leftovers, "_note", heard)
+    assert channels.page_cache(host).verdict is verdict
 
 
 def test_looking_for_held_out_data_leaves_nothing(

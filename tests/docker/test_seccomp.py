@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.denied import ABIS, DENIED, LOCKS
+from sandbox.doctor.leftovers import BITS, leftovers
 from sandbox.host import Host
-from sandbox.leftovers import BITS, leftovers
 from sandbox.policy import PYTHON, Role
 from sandbox.probe import Probe, probe_order, run_probe
 

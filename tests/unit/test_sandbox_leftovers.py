@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.leftovers import Leftover
+from sandbox.doctor.leftovers import Leftover
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,12 @@ def test_the_figure_is_the_capacity_of_the_channel(wrong: int, capacity: float) 
 def test_where_nothing_was_sent_nothing_is_carried() -> None:
     """A machine that has all of the image in memory has no note to show, and divides nothing."""
     assert Leftover("pages", bits=0, wrong=0, seconds=0.0).bits_per_second == 0
+
+
+@pytest.mark.parametrize(
+    ("bits", "wrong", "carries"), [(200, 0, True), (200, 60, True), (200, 100, False),
+                                   (200, 85, False), (200, 190, True), (0, 0, False)]
+)  # fmt: skip
+def test_chance_is_no_channel(bits: int, wrong: int, carries: bool) -> None:
+    """About half of the bits are right by chance; all of them wrong is a note turned round."""
+    assert Leftover("names", bits=bits, wrong=wrong, seconds=1.0).carries is carries

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.container import StartFailed
-from sandbox.doctor import run_program
+from sandbox.doctor.measured import run_program
 from sandbox.host import Host
 from sandbox.policy import Role
 
 BITS = 200
+_CHANCE = 0.15
+"""A share of wrong bits no farther from a half than this is chance: four times its error."""
 WAYS = ("pages", "names")
 """See `programs/notes.py`."""
 
@@ -29,6 +31,11 @@ class Leftover:
     wrong: int
     seconds: float
     """Of leaving the note and of reading it."""
+
+    @property
+    def carries(self) -> bool:
+        """Whether more came through than chance."""
+        return self.bits > 0 and abs(self.wrong / self.bits - 0.5) > _CHANCE
 
     @property
     def bits_per_second(self) -> float:
