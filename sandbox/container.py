@@ -166,9 +166,19 @@ class RoleContainer:
         return None
 
     def freeze(self) -> None:
-        """Stop every process of it, by the kernel's freezer."""
-        self._engine.pause(self.id)
-        self._frozen = True
+        """Stop every process of it, by the kernel's freezer; confirmed by the engine.
+
+        Busy containers, and storms of forks, need more than one try. Raises `Gone`, and
+        `EngineUnavailable` if it still runs after `limits.FREEZE`.
+        """
+        deadline = time.monotonic() + limits.FREEZE
+        while not self._frozen:
+            try:
+                self._engine.pause(self.id)
+                self._frozen = True
+            except EngineUnavailable:
+                if time.monotonic() > deadline:
+                    raise
 
     def thaw(self) -> None:
         """Let it go on."""

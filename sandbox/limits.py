@@ -18,6 +18,8 @@ HOLDER = 10
 """A holder that has not looked through the artifact by then is our `error`."""
 DEATH = 15
 """A killed container that is not confirmed dead by then puts its slot into quarantine."""
+FREEZE = 2
+"""A predictor whose processes can't be frozen within this, while another is timed, is lost."""
 ENGINE_CALL = 30
 """Deadline of every call to the engine, a build's steps and the wait for a death apart."""
 QUARANTINE = 5

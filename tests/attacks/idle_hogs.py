@@ -1,18 +1,20 @@
 """Attack: rest while a question is answered, and take the baseline's core, caches and memory while
 it answers the same. It stands behind the text of `tasks/speed/train.py`, whose `load` it wraps.
 
-Expected: scored, and no faster than the baseline; no priority is raised, no core is won.
+Expected: scored, and no faster than the baseline; no priority is raised, no core is won. Forks may
+be too many to be frozen: then it is lost.
 Defence: `ask_timed` has every process of the other container frozen before the clock starts.
 Control: without the freezer the baseline gets half a core, and the candidate looks fast.
 """
 
 import mmap
 import os
+import signal
 import sys
 import threading
 import time
 
-HOW = "processes"  # threads, processes, daemon, memory
+HOW = "processes"  # threads, processes, daemon, memory, forks
 HOGS = 4
 PAUSE = 0.005
 """Seconds from an answer to the hogs' next work, so that the answer is sent undisturbed."""
@@ -34,6 +36,7 @@ def load(artifact):
                 os.setsid()
                 if os.fork():
                     os._exit(0)
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for its children
             os.nice(19)  # against its own parent; a container's share is another matter
             work(asked)
 
@@ -57,6 +60,12 @@ def work(asked):
             time.sleep(PAUSE)
         if HOW == "memory":
             target[:] = source
+        elif HOW == "forks":
+            try:
+                if os.fork() == 0:
+                    os._exit(0)
+            except OSError:
+                continue
         else:
             sum(range(2000))
 

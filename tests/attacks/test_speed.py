@@ -100,11 +100,24 @@ def test_hogs_do_not_slow_the_baseline(bench: Bench, speed: Task, how: str) -> N
     assert lines(result, "raised") == ["nothing"], "no priority and no core is an agent's to take"
 
 
-def test_control_without_the_freezer_hogs_gain(bench: Bench, speed: Task) -> None:
+@pytest.mark.claim("speed-is-earned")
+@pytest.mark.claim("losses-are-the-candidates")
+def test_a_storm_of_forks_is_frozen_or_lost(bench: Bench, speed: Task) -> None:
+    """Processes that come faster than they can be stopped are never timed beside, nor our fault."""
+    result = bench.run(wrapped("idle_hogs", HOW="forks"), speed)
+    assert result.attempts == 1
+    if result.score is None:
+        assert result.outcome is Outcome.crash, result
+    else:
+        assert result.score < NOISE
+
+
+@pytest.mark.parametrize("how", ["processes", "memory", "forks"])
+def test_control_without_the_freezer_hogs_gain(bench: Bench, speed: Task, how: str) -> None:
     """Left running beside the baseline, the same processes take half of its core."""
     for act in ("freeze", "thaw"):
         bench.patch.setattr(RoleContainer, act, lambda container: None)
-    result = bench.run(wrapped("idle_hogs"), speed)
+    result = bench.run(wrapped("idle_hogs", HOW=how), speed)
     assert result.score is not None, result
     assert result.score > NOISE
 

@@ -102,8 +102,8 @@ class PlayedEngine:
         self.names: dict[str, str] = {}
         self.hungry = False
         """Whether the kernel is said to have killed for memory."""
-        self.unfreezable: set[str] = set()
-        """Containers that the engine says it can't freeze."""
+        self.freezes: dict[str, int] = {}
+        """Which try to freeze a container succeeds; the first, if nothing is said."""
         self._specs: dict[str, dict[str, Any]] = {}
         self._ends: dict[str, list[socket.socket]] = {}
         self._timers: dict[str, socket.socket] = {}
@@ -172,8 +172,10 @@ class PlayedEngine:
         return container in self.alive
 
     def pause(self, container: str) -> None:
-        if container in self.unfreezable:
-            raise EngineUnavailable("The engine refused: it is not running.", "")
+        self.freezes[container] = self.freezes.get(container, 1) - 1
+        if self.freezes[container] > 0:
+            raise EngineUnavailable("The engine refused: unable to freeze.", "")
+        del self.freezes[container]
         self.events.append(f"pause {container}")
 
     def unpause(self, container: str) -> None:

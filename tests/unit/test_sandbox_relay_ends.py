@@ -195,7 +195,7 @@ def test_freezing_is_in_nobodys_seconds(room: Make, monkeypatch: pytest.MonkeyPa
     assert seconds.max() < 0.35
 
 
-def test_who_can_not_be_frozen_is_lost(room: Make) -> None:
+def test_who_can_not_be_frozen_is_lost(room: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """A candidate that makes its container unfreezable does not get another try for it."""
 
     def score(predictors: Predictors) -> bytes:
@@ -204,8 +204,22 @@ def test_who_can_not_be_frozen_is_lost(room: Make) -> None:
         return b""
 
     made = room(score, misbehaving(lambda w, n: None), misbehaving(lambda w, n: None))
-    made.played.unfreezable = {"predictor-1"}
+    made.played.freezes["predictor-1"] = 10**9
+    monkeypatch.setattr(limits, "FREEZE", 0.1)
     assert made.fails(Outcome.crash) == "the predictor could not be frozen"
+
+
+def test_freezing_is_tried_again(room: Make) -> None:
+    """A container that is too busy for the first two tries is frozen by the third."""
+
+    def score(predictors: Predictors) -> bytes:
+        _, old = predictors.open(), predictors.open(baseline=True)
+        return bytes(old.ask_timed(1.0, ONE)[0].tobytes())
+
+    made = room(score, answering(lambda x: x), answering(lambda x: x))
+    made.played.freezes["predictor-1"] = 3
+    made.score()
+    assert made.played.events[:2] == ["pause predictor-1", "unpause predictor-1"]
 
 
 def test_what_is_frozen_can_be_killed(room: Make) -> None:
