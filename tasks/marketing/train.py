@@ -9,12 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from prepare import OFFERS
 
 RIDGE = 10.0  # search: log 1e-1 1e4
 SHARPNESS = 0.3  # search: log 1e-2 1e2
 HISTORY = "total"  # search: choice total counts shares
 WEIGHTS = "none"  # search: choice none chances
+
+OFFERS = 8
 
 
 def train(data: Path, artifact: Path, seed: int, seconds: float) -> None:
