@@ -5,8 +5,8 @@ what was bought, at which price, at which cost. A row is one customer's visit in
 
 All four splits have
 - `contexts.npy`, float32 of shape (visits, 12), what is known of the customer on 31 January:
-  age group 0 to 10, area 0 to 7, visits so far, sales a visit in NT$, and for each of the eight
-  offers on how many of those visits the customer bought of it;
+  age group 0 to 10, area 0 to 7, visits that are known, sales on one of them as the nearest power
+  of two, and for each of the eight offers on how many of those visits the customer bought of it;
 - `customers.npy`, int64 of shape (visits,): rows of the same customer have the same number.
 
 Training and rehearsal have what a company logs, and held-out and vault what no company knows:
@@ -14,6 +14,14 @@ Training and rehearsal have what a company logs, and held-out and vault what no 
 - `chances.npy`, float64 of shape (visits,): the probability with which that offer was shown;
 - `earned.npy`, float64 of shape (visits,): the profit from the offer that was shown, in NT$;
 - `profits.npy`, float64 of shape (visits, 8): the profit from each offer, had it been shown.
+
+**These receipts are public.** A table of what each of 17,000 customers bought fits into a
+candidate, so a context must not be a key to it: half of the earlier visits are forgotten, as `rng`
+says, and sales are rounded. Whoever holds the receipts can still guess at customers by what is
+left: read the champion, or bring receipts that nobody else has.
+
+**All that is known lies before the first day.** With what a customer bought up to each visit, as
+features are often made, a later row of the same customer tells what an earlier one earned.
 """
 
 import io
@@ -47,13 +55,15 @@ MOST_PROFIT = 100.0
 """NT$ that one offer can earn or lose on one visit: bulk buyers must not decide the score."""
 FIRST_DAY = date(2001, 2, 1)
 """Visits from this day on are to be decided; all that came before is what is known."""
+CARD_SHOWN = 0.5
+"""Share of the earlier visits that are known, each by chance: who shows no card is not known."""
 EXPLORED = 0.5
 """Share of the visits in which the logging policy shows any offer, each as likely as the others."""
 
 
 def prepare(to: Folders, rng: np.random.Generator) -> None:
     """Deal the customers to the four splits, each with all visits, in an order only `rng` knows."""
-    contexts, customers, profits = visits_of(read(download()))
+    contexts, customers, profits = visits_of(read(download()), rng)
     order = rng.permutation(np.unique(customers))
     shares = ((to.train, 0.4), (to.rehearsal, 0.1), (to.held_out, 0.25), (to.vault, 0.25))
     first = 0
@@ -102,12 +112,16 @@ def read(package: bytes) -> np.ndarray:
         )
 
 
-def visits_of(receipts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def visits_of(
+    receipts: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Contexts (visits, 12), customers (visits,) and profits (visits, 8), in NT$, to decide on."""
     customers, buyers = np.unique(receipts["customer"], return_inverse=True)
     dates, days = np.unique(receipts["date"], return_inverse=True)
     days = np.array([day_of(date) for date in dates])[days]
     earned = np.clip(receipts["price"] - receipts["cost"], -MOST_PROFIT, MOST_PROFIT)
+    visits, visit = np.unique([buyers, days], axis=1, return_inverse=True)
+    visit = visit.ravel()
     past, now = days < 0, days >= 0
 
     # The offers are the classes of goods that earned most before the first day.
@@ -118,22 +132,24 @@ def visits_of(receipts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     offers = offer_of[kinds]
 
     # What is known of each customer: nothing of the first day or later is counted.
+    carded = rng.random(visits.shape[1]) < CARD_SHOWN
+    past &= carded[visit]
     known = np.zeros((len(customers), BOUGHT + OFFERS), dtype=np.float32)
     for place, name in enumerate(("age", "area")):
         known[buyers, place] = np.unique(receipts[name], return_inverse=True)[1]
-    came = np.unique([buyers[past], days[past]], axis=1)[0]
+    came = visits[0, carded & (visits[1] < 0)]
     known[:, VISITS] = np.bincount(came, minlength=len(customers))
     sales = np.bincount(buyers[past], receipts["price"][past], len(customers))
-    known[:, SALES] = sales / np.maximum(known[:, VISITS], 1)
+    known[:, SALES] = np.log2(np.maximum(sales / np.maximum(known[:, VISITS], 1), 1)).round()
     bought = np.unique([buyers[past], days[past], offers[past]], axis=1)
     bought = bought[:, bought[2] < OFFERS]
     np.add.at(known, (bought[0], BOUGHT + bought[2]), 1)
 
-    visits, visit = np.unique([buyers[now], days[now]], axis=1, return_inverse=True)
     profits = np.zeros((visits.shape[1], OFFERS + 1))
-    np.add.at(profits, (visit.ravel(), offers[now]), earned[now])
+    np.add.at(profits, (visit[now], offers[now]), earned[now])
     profits = np.clip(profits[:, :OFFERS], -MOST_PROFIT, MOST_PROFIT)
-    return known[visits[0]], visits[0], profits
+    to_decide = visits[1] >= 0
+    return known[visits[0, to_decide]], visits[0, to_decide], profits[to_decide]
 
 
 def day_of(text: str) -> int:

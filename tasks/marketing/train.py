@@ -55,9 +55,7 @@ def prepare_inputs(contexts: np.ndarray) -> np.ndarray:
         history = bought / np.maximum(visits, 1)
     else:
         history = np.log1p(bought.sum(axis=1, keepdims=True))
-    return np.hstack(
-        [np.eye(11)[ages], np.eye(8)[areas], np.log1p(visits), np.log1p(sales), history]
-    )
+    return np.hstack([np.eye(11)[ages], np.eye(8)[areas], np.log1p(visits), sales / 10, history])
 
 
 def softmax(sums: np.ndarray) -> np.ndarray:

@@ -42,7 +42,7 @@ def features(contexts):
     bought = contexts[:, 4:]
     shares = bought / np.maximum(visits, 1)[:, None]
     shared = np.stack([np.log1p(bought), shares, bought > 0, bought > 1], axis=2)
-    customer = np.column_stack([ages, np.log1p(visits), np.log1p(sales) / 5])
+    customer = np.column_stack([ages, np.log1p(visits), sales / 10])
     customer = np.repeat(customer[:, None], OFFERS, axis=1)
     own = OWN * np.concatenate([shared, customer], axis=2)
     own = np.concatenate([np.ones((len(contexts), OFFERS, 1)), own], axis=2)
