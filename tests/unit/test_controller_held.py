@@ -144,7 +144,7 @@ def test_a_sandbox_without_space_halts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_ledger_of_the_version_before_is_read_and_written() -> None:
-    """What the second migration adds has its defaults."""
+    """What the later migrations add has its defaults."""
     sandbox = fake()
     with opened(sandbox, most_experiments=1) as run:
         drive(run, sandbox)
@@ -155,6 +155,7 @@ def test_a_ledger_of_the_version_before_is_read_and_written() -> None:
         db.executescript(
             "DROP TABLE control; DROP TABLE now; ALTER TABLE run DROP COLUMN plateau;"
             "ALTER TABLE run DROP COLUMN dockerfile;"
+            "ALTER TABLE run DROP COLUMN scorer_dockerfile;"
             "PRAGMA user_version = 1;"
         )
     with ledger_of() as ledger:
