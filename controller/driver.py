@@ -103,6 +103,7 @@ def drive(
                 program=files.program,
                 prepare=files.prepare,
                 dockerfile=files.dockerfile,
+                scorer_dockerfile=files.scorer_dockerfile,
                 settings=prepared.settings,
                 agent=kind,
                 agent_source=origin,

@@ -156,9 +156,9 @@ class Repository:
 
 def _contents(files: TaskFiles) -> list[tuple[str, bytes]]:
     """In the order that git wants in a tree: by name."""
-    own = [("Dockerfile", files.dockerfile.encode())] if files.dockerfile else []
+    own = (("Dockerfile", files.dockerfile), ("Dockerfile.scorer", files.scorer_dockerfile))
     return [
-        *own,
+        *((name, text.encode()) for name, text in own if text),
         ("prepare.py", files.prepare.encode()),
         ("program.md", files.program.encode()),
         ("train.py", files.train.encode()),

@@ -121,6 +121,7 @@ class Run:
             train=self.ledger.candidate(experiment.number),
             prepare=self.row.prepare,
             dockerfile=self.row.dockerfile,
+            scorer_dockerfile=self.row.scorer_dockerfile,
         )
 
     def _restore(self) -> None:

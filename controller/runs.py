@@ -122,6 +122,7 @@ def files_of(folder: Path) -> TaskFiles:
             train=ledger.candidate(0),
             prepare=row.prepare,
             dockerfile=row.dockerfile,
+            scorer_dockerfile=row.scorer_dockerfile,
         )
 
 

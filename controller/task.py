@@ -7,8 +7,8 @@ from controller.errors import NotFound, Unusable
 from sandbox.api import TaskFiles
 
 _FILES = ("program.md", "train.py", "prepare.py")
-_DOCKERFILE = "Dockerfile"
-"""Of the task's own agent image; most tasks have none."""
+_DOCKERFILE, _SCORER_DOCKERFILE = "Dockerfile", "Dockerfile.scorer"
+"""Of the task's own agent image and scorer image; most tasks have none."""
 _MOST_BYTES = 1024 * 1024
 """Far above what the sandbox takes; so that a wrong path to a huge file is no surprise."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}")
@@ -36,10 +36,17 @@ def read_task(folder: Path) -> TaskFiles:
             f"A task has {', '.join(_FILES[:2])} and {_FILES[2]}; see tasks/README.md.",
         )
     program, train, prepare = (read_text(folder / file) for file in _FILES)
-    own = folder / _DOCKERFILE
-    dockerfile = read_text(own) if own.exists() else ""
+    dockerfile, scorer_dockerfile = (
+        read_text(folder / file) if (folder / file).exists() else ""
+        for file in (_DOCKERFILE, _SCORER_DOCKERFILE)
+    )
     return TaskFiles(
-        name=name, program=program, train=train, prepare=prepare, dockerfile=dockerfile
+        name=name,
+        program=program,
+        train=train,
+        prepare=prepare,
+        dockerfile=dockerfile,
+        scorer_dockerfile=scorer_dockerfile,
     )
 
 

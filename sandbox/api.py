@@ -17,6 +17,8 @@ from msgspec import Struct
 
 AGENT_IMAGE = "sealed-agent"
 """The image of containers that run agent code, unless a task names its own."""
+SCORER_IMAGE = "sealed-scorer"
+"""The image of scorer, holder and prepare role, unless a task names its own."""
 CANDIDATE_BYTES = 64 * 1024
 """A candidate's largest size in UTF-8; with the next one, so that it cannot carry the data."""
 CANDIDATE_COMPRESSED_BYTES = 16 * 1024
@@ -87,6 +89,8 @@ class TaskSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Largest size of what `train` leaves behind; 1 to 65536."""
     image: str = AGENT_IMAGE
     """The agent image, or your own that is built FROM it."""
+    scorer_image: str = SCORER_IMAGE
+    """The image of `score` and `prepare`, or your own that is built FROM it."""
     feedback: Feedback = Feedback.rounded
     """What the agent is told of scores: `rounded`, `ladder` or `exact`."""
     min_gain: float = 0.0
@@ -102,6 +106,8 @@ class TaskFiles(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     prepare: str
     dockerfile: str = ""
     """Of the task's own agent image; empty: it has none."""
+    scorer_dockerfile: str = ""
+    """Of the task's own scorer image, `Dockerfile.scorer`; empty: it has none."""
 
 
 class Task(Struct, frozen=True, kw_only=True):

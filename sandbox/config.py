@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.api import AGENT_IMAGE
+from sandbox.api import AGENT_IMAGE, SCORER_IMAGE
 from sandbox.errors import BadRequest
 
 PROXY_NAMES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
@@ -27,8 +27,8 @@ class Config:
     """Whether a client starts the sandbox: not where `SEALED_SOCKET` names one that others run."""
     agent_image: str = AGENT_IMAGE
     """`SEALED_AGENT_IMAGE`: image of the doctor's probes; tasks name their own."""
-    scorer_image: str = "sealed-scorer"
-    """`SEALED_SCORER_IMAGE`: image of scorer, holder and prepare role."""
+    scorer_image: str = SCORER_IMAGE
+    """`SEALED_SCORER_IMAGE`: image of scorer, holder and prepare role; a task may name its own."""
     runtime: str = ""
     """`SEALED_RUNTIME`: OCI runtime by the engine's name for it, such as `runsc`."""
     gpus: tuple[str, ...] | None = None
@@ -60,7 +60,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Config:
         socket=Path(environment.get("SEALED_SOCKET") or home / "sandbox.sock"),
         on_demand=not environment.get("SEALED_SOCKET"),
         agent_image=environment.get("SEALED_AGENT_IMAGE") or AGENT_IMAGE,
-        scorer_image=environment.get("SEALED_SCORER_IMAGE") or "sealed-scorer",
+        scorer_image=environment.get("SEALED_SCORER_IMAGE") or SCORER_IMAGE,
         runtime=environment.get("SEALED_RUNTIME") or "",
         gpus=None if gpus is None else tuple(u.strip() for u in gpus.split(",") if u.strip()),
         ca_bundle=Path(bundle) if bundle else None,

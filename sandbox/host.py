@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from sandbox.api import TaskSettings
+from sandbox.api import SCORER_IMAGE, TaskSettings
 from sandbox.config import Config, instance_of
 from sandbox.engine import Engine, Image
 from sandbox.errors import RuntimeMissing, TooFewResources
@@ -55,7 +55,12 @@ class Host:
         """Agent and scorer image of a task, fit and disjoint. Raises `ImageUnfit`."""
         agent = fit_image(self.engine, settings.image)
         scorer = fit_image(self.engine, self.config.scorer_image)
+        # Whatever the task names: what the operator's scorer image has, labels among it, is never
+        # in an image that runs agent code.
         check_disjoint(agent, scorer)
+        if settings.scorer_image != SCORER_IMAGE:
+            scorer = fit_image(self.engine, settings.scorer_image)
+            check_disjoint(agent, scorer)
         return agent, scorer
 
     def check_size(self, settings: TaskSettings) -> None:

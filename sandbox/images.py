@@ -16,7 +16,7 @@ def fit_image(engine: Engine, tag: str) -> Image:
     if findings:
         raise ImageUnfit(
             f"The image {tag} is not fit for a role container: {'; '.join(findings)}.",
-            "Build it FROM sealed-agent without these; see images/README.md.",
+            "Build it without these; see images/README.md.",
         )
     return image
 
@@ -40,5 +40,6 @@ def check_disjoint(agent: Image, scorer: Image) -> None:
     if shared:
         raise ImageUnfit(
             f"Agent and scorer image share {len(shared)} layers.",
-            "Build both with `make images`: each is one layer of its own.",
+            "Build both with `make images`: each is one layer of its own. A task's own images have "
+            "no step in common that changes nothing; see tasks/README.md.",
         )

@@ -1,10 +1,10 @@
-"""A task's own agent image: a short Dockerfile that adds packages to the agent image.
+"""A task's own images: a short Dockerfile that adds packages to the agent or the scorer image.
 
-The Dockerfile is the operator's, as `prepare.py` is; no agent writes it. All the same it says
-little: it begins `FROM sealed-agent`, and then there is `RUN`, and nothing else. What reaches
-farther (files, other images, environment, users, mounts, a network of the host) is refused before
-the engine sees it. The build gets a network, proxies and certificates, for it installs packages;
-the containers of the image get none of them.
+A Dockerfile is the operator's, as `prepare.py` is; no agent writes it. All the same it says
+little: it begins `FROM sealed-agent`, or `FROM sealed-scorer` in `Dockerfile.scorer`, and then
+there is `RUN`, and nothing else. What reaches farther (files, other images, environment, users,
+mounts, a network of the host) is refused before the engine sees it. The build gets a network,
+proxies and certificates, for it installs packages; the containers of the image get none of them.
 """
 
 import hashlib
@@ -12,9 +12,18 @@ import io
 import re
 import tarfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sandbox import limits
-from sandbox.api import AGENT_IMAGE, OnProgress, Progress, Stage, TaskFiles, TaskSettings
+from sandbox.api import (
+    AGENT_IMAGE,
+    SCORER_IMAGE,
+    OnProgress,
+    Progress,
+    Stage,
+    TaskFiles,
+    TaskSettings,
+)
 from sandbox.config import Config
 from sandbox.engine import Engine
 from sandbox.engine_errors import BuildFailed
@@ -23,7 +32,6 @@ from sandbox.log_reader import clean
 
 _INPUTS, _TASK = "sealed.inputs", "sealed.task"
 _MOST_BYTES = 16 * 1024
-_FROM = re.compile(r"from\s+" + re.escape(AGENT_IMAGE) + r"(:latest)?", re.IGNORECASE)
 _RUN = re.compile(r"run\s+(?!--)\S", re.IGNORECASE)
 _MANUAL = "See «Packages of your own» in tasks/README.md."
 _BUNDLE = "sealed-certificates.pem"
@@ -31,43 +39,76 @@ _TRUST = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _LAST_LINES = 15
 _PYTHON = "/opt/sealed/venv/bin/python"
 _PIP = "/usr/local/bin/pip"
+_MARK = "/etc/sealed-own-image"
+"""Has the image's name: with it, no layer that is made here can be one of another image."""
 _BEGIN = (
     f"RUN printf '#!/bin/sh\\nexec {_PYTHON} /opt/sealed/pip.whl/pip \"$@\"\\n' > {_PIP} "
-    f"&& chmod 755 {_PIP}"
+    f"&& chmod 755 {_PIP} && echo {{tag}} > {_MARK}"
 )
-"""Of pip the agent image has the wheel alone, for agent code needs none; the steps need it."""
-_END = f"RUN rm -rf {_PIP} /{_BUNDLE} /root/.cache; find / -xdev -perm /6000 -exec chmod a-s {{}} +"
+"""Of pip the role images have the wheel alone, for no trial needs more; the steps need it."""
+_END = (
+    f"RUN rm -rf {_PIP} /{_BUNDLE} /root/.cache; echo {{tag}} > {_MARK}; "
+    "find / -xdev -perm /6000 -exec chmod a-s {{}} +"
+)
 
 
-def build_own_image(
+@dataclass(frozen=True)
+class Kind:
+    """Which of a task's two images: its file, its setting, and the base it begins with."""
+
+    file: str
+    setting: str
+    base: str
+
+
+AGENT = Kind("Dockerfile", "image", AGENT_IMAGE)
+SCORER = Kind("Dockerfile.scorer", "scorer_image", SCORER_IMAGE)
+
+
+@dataclass(frozen=True)
+class _Own:
+    kind: Kind
+    tag: str
+    base: str
+    """By id: the operator may have named another image as the base."""
+    steps: list[str]
+
+
+def build_own_images(
     engine: Engine,
     config: Config,
     files: TaskFiles,
     settings: TaskSettings,
     on_progress: OnProgress,
 ) -> None:
-    """Build the image that the task's settings name, unless it is there already.
+    """Build the images that the task's settings name, unless they are there already.
 
     Does nothing for a task without a Dockerfile. Raises `BadTask` with the build's own words.
     """
-    if not files.dockerfile:
-        return
-    steps = check(files.dockerfile)
-    tag = settings.image
-    if tag == AGENT_IMAGE:
+    for kind, text, tag, base in (
+        (AGENT, files.dockerfile, settings.image, config.agent_image),
+        (SCORER, files.scorer_dockerfile, settings.scorer_image, config.scorer_image),
+    ):
+        if text:
+            own = _Own(kind, tag, engine.image(base).id, check(text, kind))
+            _build(engine, config, files.name, own, on_progress)
+
+
+def _build(engine: Engine, config: Config, task: str, own: _Own, on_progress: OnProgress) -> None:
+    kind, tag = own.kind, own.tag
+    if tag == kind.base:
         raise BadTask(
-            "The task has a Dockerfile, but no image of its own.",
-            f"Give it a name in program.md, such as `image: sealed-agent-{files.name.lower()}`.",
+            f"The task has a {kind.file}, but no image of its own.",
+            f"Give it a name in program.md, such as `{kind.setting}: {kind.base}-{task.lower()}`.",
         )
-    base = engine.image(config.agent_image).id
-    inputs = hashlib.sha256("\n".join((base, *steps)).encode()).hexdigest()
+    inputs = hashlib.sha256("\n".join((own.base, *own.steps)).encode()).hexdigest()
     labels = _labels(engine, tag)
     if labels is not None and labels.get(_INPUTS) == inputs:
         return
-    if labels is not None and labels.get(_TASK) != files.name:
+    if labels is not None and labels.get(_TASK) != task:
         raise BadTask(
             f"An image {tag} is there already, and is not this task's.",
-            "Give another name as `image` in program.md, or remove that image.",
+            f"Give another name as `{kind.setting}` in program.md, or remove that image.",
         )
     on_progress(Progress(stage=Stage.preparing, detail=f"building {tag}", seconds=limits.PREPARE))
     bundle = config.ca_bundle.read_bytes() if config.ca_bundle else b""
@@ -76,54 +117,58 @@ def build_own_image(
         arguments["PIP_INDEX_URL"] = config.package_index
     try:
         engine.build(
-            _context(_dockerfile(base, steps, arguments, bool(bundle)), bundle),
+            _context(_dockerfile(own, arguments, bool(bundle)), bundle, tag),
             tag,
-            labels={_INPUTS: inputs, _TASK: files.name},
+            labels={_INPUTS: inputs, _TASK: task},
             arguments=arguments,
         )
     except BuildFailed as fault:
         lines = clean(str(fault)).strip().splitlines()
         raise BadTask(
-            f"The Dockerfile of task {files.name} does not build: {lines[-1] if lines else ''}",
+            f"The {kind.file} of task {task} does not build: {lines[-1] if lines else ''}",
             "Mend it, then prepare the task again.\n" + "\n".join(lines[-_LAST_LINES:]),
         ) from None
 
 
-def check(dockerfile: str) -> list[str]:
+def check(dockerfile: str, kind: Kind) -> list[str]:
     """The `RUN` steps, each as one logical line. Raises `BadTask`."""
     if len(dockerfile.encode()) > _MOST_BYTES:
-        raise BadTask(f"The Dockerfile is over {_MOST_BYTES // 1024} KiB.", "Shorten it.")
+        raise BadTask(f"The {kind.file} is over {_MOST_BYTES // 1024} KiB.", "Shorten it.")
     lines = dockerfile.splitlines()
     if any(re.match(r"#\s*(syntax|escape|check)\s*=", line.strip(), re.I) for line in lines):
-        raise BadTask("The Dockerfile has a parser directive.", f"Take it out. {_MANUAL}")
+        raise BadTask(f"The {kind.file} has a parser directive.", f"Take it out. {_MANUAL}")
     told = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     steps = "\n".join(told).replace("\\\n", " ").splitlines()
     steps = [" ".join(step.split()) for step in steps]
-    if not steps or not _FROM.fullmatch(steps[0]):
+    first = re.compile(rf"from\s+{re.escape(kind.base)}(:latest)?", re.IGNORECASE)
+    if not steps or not first.fullmatch(steps[0]):
         raise BadTask(
-            f"The Dockerfile does not begin with `FROM {AGENT_IMAGE}`.", f"Begin it so. {_MANUAL}"
+            f"The {kind.file} does not begin with `FROM {kind.base}`.", f"Begin it so. {_MANUAL}"
         )
     for step in steps[1:]:
         if not _RUN.match(step) or "<<" in step:
             raise BadTask(
-                f"The Dockerfile has a step that is not for an agent image: {step[:80]!r}.",
+                f"The {kind.file} has a step that is not for a role image: {step[:80]!r}.",
                 f"After FROM, use RUN alone, without options and without <<. {_MANUAL}",
             )
     return steps[1:]
 
 
-def _dockerfile(base: str, steps: list[str], arguments: Mapping[str, str], has_bundle: bool) -> str:
-    lines = [f"FROM {base}"]
+def _dockerfile(own: _Own, arguments: Mapping[str, str], has_bundle: bool) -> str:
+    lines = [f"FROM {own.base}"]
     # Arguments are there while it builds, and are not kept in the image's environment.
     lines += [f"ARG {name}" for name in arguments]
     if has_bundle:
         lines.append(f"COPY {_BUNDLE} /{_BUNDLE}")
         lines += [f"ARG {name}=/{_BUNDLE}" for name in _TRUST]
-    return "\n".join((*lines, _BEGIN, *steps, _END)) + "\n"
+    begin, end = (step.format(tag=own.tag) for step in (_BEGIN, _END))
+    return "\n".join((*lines, begin, *own.steps, end)) + "\n"
 
 
-def _context(dockerfile: str, bundle: bytes) -> bytes:
+def _context(dockerfile: str, bundle: bytes, tag: str) -> bytes:
     """All that the build is sent: a tar file with the Dockerfile and the certificates."""
+    # The certificates become a layer too: lines between them say nothing, but tell images apart.
+    bundle += f"\n# {tag}\n".encode()
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for name, data in (("Dockerfile", dockerfile.encode()), (_BUNDLE, bundle)):

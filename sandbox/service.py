@@ -25,7 +25,7 @@ from sandbox.doctor import examine
 from sandbox.errors import BadCandidate, BadTask, DataAltered, NoSpace
 from sandbox.gpus import Gpus
 from sandbox.host import Host
-from sandbox.own_image import build_own_image
+from sandbox.own_image import build_own_images
 from sandbox.policy import AGENT_ROLES, LABEL
 from sandbox.preparation import hash_data, make_data
 from sandbox.probe import gpu_uuids
@@ -100,7 +100,7 @@ class Service:
         self._gpus.check(settings.gpus)
         self._check_disk()
         with self.trials.slot:
-            build_own_image(self._host.engine, self._host.config, files, settings, on_progress)
+            build_own_images(self._host.engine, self._host.config, files, settings, on_progress)
             _, scorer = self._host.images(settings)
             name = data_name(files)
             data = self._store.data(name)

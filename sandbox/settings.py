@@ -98,10 +98,11 @@ def _settings(text: str) -> TaskSettings:
         or not settings.metric.isprintable()
     ):
         raise BadTask("The setting metric is no unit.", "Give 1 to 64 printable characters.")
-    if not _IMAGE.fullmatch(settings.image):
-        raise BadTask(
-            f"The setting image is {settings.image!r}.", "Give the tag of an image on the engine."
-        )
+    for name in ("image", "scorer_image"):
+        if not _IMAGE.fullmatch(tag := getattr(settings, name)):
+            raise BadTask(
+                f"The setting {name} is {tag!r}.", "Give the tag of an image on the engine."
+            )
     return settings
 
 

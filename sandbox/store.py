@@ -1,8 +1,9 @@
 """Prepared tasks: their files and manifests on disk, their data in named volumes.
 
-Data belongs to a `prepare.py`: tasks that differ in prose, settings or baseline share it, so that
-their scores stay comparable. The salt that decides the split never leaves this folder and the
-prepare container.
+Data belongs to a `prepare.py` and the scorer image's Dockerfile, if the task has one, for what
+`prepare` writes may come out of a package that the image brings. Tasks that differ in prose,
+settings or baseline share it, so that their scores stay comparable. The salt that decides the
+split never leaves this folder and the prepare container.
 """
 
 import hashlib
@@ -44,9 +45,10 @@ class StoredTask(Struct, frozen=True, kw_only=True):
 
 
 def task_hash(files: TaskFiles) -> str:
-    """SHA-256 over the three files, and the Dockerfile if there is one, each with its length."""
+    """SHA-256 over the three files, and the Dockerfiles if there are any, each with its length."""
     digest = hashlib.sha256()
-    own = [files.dockerfile] if files.dockerfile else []
+    own = [files.dockerfile] if files.dockerfile or files.scorer_dockerfile else []
+    own += [files.scorer_dockerfile] if files.scorer_dockerfile else []
     for text in (files.program, files.train, files.prepare, *own):
         data = text.encode()
         digest.update(len(data).to_bytes(8, "big") + data)
@@ -54,8 +56,11 @@ def task_hash(files: TaskFiles) -> str:
 
 
 def data_name(files: TaskFiles) -> str:
-    """Name of the data that a `prepare.py` makes."""
-    return hashlib.sha256(files.prepare.encode()).hexdigest()[:16]
+    """Name of the data that a `prepare.py` makes in its image."""
+    digest = hashlib.sha256(files.prepare.encode())
+    if files.scorer_dockerfile:  # NUL is in no program
+        digest.update(b"\0" + files.scorer_dockerfile.encode())
+    return digest.hexdigest()[:16]
 
 
 class TaskStore:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.api import Task
-from sandbox.config import Config
+from sandbox.config import Config, from_environment
 from sandbox.engine import Engine
 from sandbox.errors import EngineUnavailable
 from sandbox.host import Host
@@ -31,9 +31,19 @@ def engine() -> Engine:
 
 @pytest.fixture(scope="session")
 def host(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Host:
-    """An instance of its own, with its state in a temporary folder."""
-    home = tmp_path_factory.mktemp("home")
-    return Host.of(Config(home=home, socket=home / "sandbox.sock"), engine)
+    """An instance of its own, with its state in a temporary folder.
+
+    Of the environment it takes the way to packages alone: some tasks bring some.
+    """
+    home, here = tmp_path_factory.mktemp("home"), from_environment()
+    config = Config(
+        home=home,
+        socket=home / "sandbox.sock",
+        ca_bundle=here.ca_bundle,
+        package_index=here.package_index,
+        proxies=here.proxies,
+    )
+    return Host.of(config, engine)
 
 
 @pytest.fixture(scope="session")

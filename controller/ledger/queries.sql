@@ -1,12 +1,14 @@
 -- name: insert_run
 INSERT INTO run (one, id, created_at, task_name, task_hash, program, prepare, settings, agent,
-                 agent_source, most_experiments, most_hours, plateau, dockerfile)
+                 agent_source, most_experiments, most_hours, plateau, dockerfile,
+                 scorer_dockerfile)
 VALUES (1, :id, :now, :task_name, :task_hash, :program, :prepare, :settings, :agent,
-        :agent_source, :most_experiments, :most_hours, :plateau, :dockerfile);
+        :agent_source, :most_experiments, :most_hours, :plateau, :dockerfile,
+        :scorer_dockerfile);
 
 -- name: run
 SELECT id, created_at, task_name, task_hash, program, prepare, settings, agent, agent_source,
-       most_experiments, most_hours, plateau, dockerfile
+       most_experiments, most_hours, plateau, dockerfile, scorer_dockerfile
 FROM run;
 
 -- name: limit_run

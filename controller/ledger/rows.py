@@ -73,6 +73,7 @@ class NewRun(Struct, frozen=True, kw_only=True):
     program: str
     prepare: str
     dockerfile: str = ""
+    scorer_dockerfile: str = ""
     settings: TaskSettings
     agent: str
     agent_source: str | None

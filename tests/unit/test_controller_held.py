@@ -156,6 +156,7 @@ def test_a_ledger_of_the_first_version_is_read_and_written() -> None:
             "DROP TABLE accepted;"
             "DROP TABLE control; DROP TABLE now; ALTER TABLE run DROP COLUMN plateau;"
             "ALTER TABLE run DROP COLUMN dockerfile;"
+            "ALTER TABLE run DROP COLUMN scorer_dockerfile;"
             "PRAGMA user_version = 1;"
         )
     with ledger_of() as ledger:

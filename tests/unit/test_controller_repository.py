@@ -116,6 +116,21 @@ def test_the_root_has_the_three_files_of_the_task(repository: Repository, tmp_pa
     git(folder, "fsck", "--full", "--strict")
 
 
+def test_the_dockerfiles_of_a_task_are_in_the_tree(repository: Repository, tmp_path: Path) -> None:
+    """With them a run's repository has all that its images were made of; git finds it in order."""
+    files = replace(
+        FILES, dockerfile="FROM sealed-agent\n", scorer_dockerfile="FROM sealed-scorer\n"
+    )
+    commit = repository.commit(files, message("baseline", 0), parent=None, when=WHEN)
+    repository.set_main(commit, files)
+    folder = tmp_path / "repository"
+    names = git(folder, "ls-tree", "--name-only", "main").split()
+    assert names == ["Dockerfile", "Dockerfile.scorer", "prepare.py", "program.md", "train.py"]
+    assert git(folder, "show", "main:Dockerfile.scorer") == files.scorer_dockerfile
+    assert git(folder, "status", "--porcelain") == ""
+    git(folder, "fsck", "--full", "--strict")
+
+
 def test_a_loser_is_reachable_and_not_on_main(repository: Repository, tmp_path: Path) -> None:
     """Main stays at the champion; the loser's parent is the champion."""
     champion = root(repository)

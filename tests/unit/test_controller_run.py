@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from controller.errors import Busy, NotFound, Unusable
-from controller.runs import claimed, find_run, is_driven
+from controller.runs import claimed, files_of, find_run, is_driven
 from tests.unit.toy import FILES, drive, fake, opened
 
 
@@ -110,3 +111,16 @@ def test_the_working_tree_is_the_champion(runs: Path) -> None:
         assert champion.number == 3
         best = run.ledger.candidate(3)
     assert (runs / "run" / "repository" / "train.py").read_text() == best != FILES.train
+
+
+def test_a_run_keeps_all_files_of_its_task(runs: Path) -> None:
+    """Those of its images too: with others it is another task, and the run does not go on."""
+    files = replace(
+        FILES, dockerfile="FROM sealed-agent\n", scorer_dockerfile="FROM sealed-scorer\n"
+    )
+    sandbox = fake()
+    with opened(sandbox, files=files, most_experiments=1) as run:
+        drive(run, sandbox)
+    assert files_of(runs / "run") == files
+    tree = runs / "run" / "repository"
+    assert (tree / "Dockerfile.scorer").read_text() == "FROM sealed-scorer\n"

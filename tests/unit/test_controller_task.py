@@ -35,6 +35,18 @@ def test_files_are_read_byte_for_byte(folder: Path) -> None:
     assert read_task(folder).train.encode() == data
 
 
+def test_the_dockerfiles_are_read_where_there_are_any(folder: Path) -> None:
+    """Each is of one image; a task without packages of its own has neither."""
+    files = read_task(folder)
+    assert (files.dockerfile, files.scorer_dockerfile) == ("", "")
+    (folder / "Dockerfile.scorer").write_text("FROM sealed-scorer\n")
+    assert read_task(folder).dockerfile == ""
+    (folder / "Dockerfile").write_text("FROM sealed-agent\n")
+    files = read_task(folder)
+    assert files.dockerfile == "FROM sealed-agent\n"
+    assert files.scorer_dockerfile == "FROM sealed-scorer\n"
+
+
 @pytest.mark.parametrize("name", ["program.md", "train.py", "prepare.py"])
 def test_a_missing_file_is_named(folder: Path, name: str) -> None:
     """The error says which file a task lacks, and what a task has."""

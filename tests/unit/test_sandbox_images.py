@@ -1,13 +1,17 @@
 """What an image must not bring along, and cores by number."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.api import Goal, TaskSettings
+from sandbox.config import Config
 from sandbox.engine import Image
 from sandbox.errors import ImageUnfit
+from sandbox.host import Host
 from sandbox.images import check_disjoint, lint
 from sandbox.sets import cpuset
 
@@ -75,6 +79,51 @@ def test_one_common_layer_is_one_too_many(agent: tuple[str, ...]) -> None:
     with pytest.raises(ImageUnfit, match="share 1 layers") as fault:
         check_disjoint(image(*agent), image("x", "c"))
     assert "make images" in fault.value.next_step
+
+
+class Tagged:
+    """An engine that has these images and nothing else."""
+
+    def __init__(self, **layers: str) -> None:
+        self._layers = layers
+
+    def image(self, tag: str) -> Image:
+        return image(*self._layers[tag])
+
+
+@pytest.mark.parametrize(
+    ("agent", "scorer", "wanted"),
+    [
+        ("agent", "sealed-scorer", "operators"),
+        ("agent", "own", "own"),
+        ("operators", "own", None),
+        ("operators", "agent", None),
+        ("own", "own", None),
+        ("own", "sealed-scorer", None),
+        ("agent", "agent", None),
+    ],
+)
+def test_a_task_may_bring_a_scorer_image(agent: str, scorer: str, wanted: str | None) -> None:
+    """The default is the operator's, and the agent image shares a layer with neither: what the
+    operator's scorer image carries stays out of it, whatever a task names."""
+    engine: Any = Tagged(agent="a", operators="s", own="so")
+    host = Host(
+        engine=engine,
+        config=Config(home=Path(), socket=Path(), scorer_image="operators"),
+        instance="",
+        cpus=1,
+        memory_bytes=1,
+        version="",
+        runtimes=frozenset(),
+    )
+    settings = TaskSettings(
+        metric="m", goal=Goal.minimize, budget_seconds=1, image=agent, scorer_image=scorer
+    )
+    if wanted is None:
+        with pytest.raises(ImageUnfit, match="share"):
+            host.images(settings)
+    else:
+        assert host.images(settings) == (engine.image("agent"), engine.image(wanted))
 
 
 # ---- cores ------------------------------------------------------------------------------------

@@ -59,6 +59,7 @@ def test_every_key_is_taken() -> None:
         "gpus": "auto",
         "artifact_mib": 7,
         "image": "registry.example:5000/mine/agent@sha256:abc",
+        "scorer_image": "mine/scorer:2",
         "feedback": "ladder",
         "min_gain": 0.25,
     }
@@ -155,6 +156,8 @@ WRONG = [
     ("image", "a b"),
     ("image", r'"a\n"'),
     ("image", "a" * 256),
+    ("scorer_image", '""'),
+    ("scorer_image", "--privileged"),
     ("feedback", "loud"),
     ("min_gain", "much"),
 ]

@@ -50,18 +50,36 @@ def test_text_can_not_move_between_files() -> None:
     one = changed(program="ab", train="c", prepare="")
     assert task_hash(one) != task_hash(changed(program="a", train="bc", prepare=""))
     assert task_hash(one) != task_hash(changed(program="ab", train="", prepare="c"))
+    images = [("x", ""), ("", "x"), ("x", "x"), ("", "")]
+    own = [changed(dockerfile=agent, scorer_dockerfile=scorer) for agent, scorer in images]
+    assert len({task_hash(files) for files in own}) == 4
 
 
 def test_the_hash_never_changes() -> None:
     """Hashes name tasks in ledgers: the same files have the same hash in every version."""
     fixed = TaskFiles(name="n", program="p", train="t", prepare="é")
     assert task_hash(fixed) == "8809c9e052d264b99fdd6c4d756fff30c19a4611996d36ab0ba6ccaefd14310f"
+    own = msgspec.structs.replace(fixed, dockerfile="d")
+    assert task_hash(own) == "b061a12924803f060d7d09e562d00cbd932e263f87d703bd26493bab6913bc2c"
+    both = msgspec.structs.replace(own, scorer_dockerfile="s")
+    assert task_hash(both) == "b7b93352a4873e5723dec07c577aa4ae5b84f7c432a04b854a97ca6908746d11"
 
 
-def test_data_belongs_to_prepare() -> None:
-    """Tasks that differ in prose or baseline share their data; another `prepare.py` has its own."""
-    assert data_name(changed(program="x", train="y", name="z")) == data_name(FILES)
-    assert data_name(changed(prepare="def prepare(): pass")) != data_name(FILES)
+def test_data_belongs_to_prepare_and_its_image() -> None:
+    """Tasks that differ in prose, baseline or agent image share their data; another `prepare.py`,
+    or other packages for it to read from, make other data."""
+    same = changed(program="x", train="y", name="z", dockerfile="FROM sealed-agent")
+    assert data_name(same) == data_name(FILES)
+    other = (
+        changed(prepare="def prepare(): pass"),
+        changed(scorer_dockerfile="FROM sealed-scorer"),
+    )
+    assert len({data_name(files) for files in (FILES, *other)}) == 3
+
+
+def test_the_name_of_data_never_changes() -> None:
+    """Volumes are named by it: what is prepared stays prepared with a later version."""
+    assert data_name(TaskFiles(name="n", program="p", train="t", prepare="é")) == "4a99557e4033c353"
 
 
 def test_volumes_name_the_instance(store: TaskStore, tmp_path: Path) -> None:

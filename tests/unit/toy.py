@@ -123,6 +123,8 @@ def opened(
             task_hash=task.hash,
             program=files.program,
             prepare=files.prepare,
+            dockerfile=files.dockerfile,
+            scorer_dockerfile=files.scorer_dockerfile,
             settings=task.settings,
             agent="search",
             agent_source=None,
