@@ -372,13 +372,12 @@ _FAULTS = (
     requests.RequestException,
     urllib3.exceptions.HTTPError,
     OSError,
-    # An answer that is no JSON, or lacks what it must have.
     ValueError,
     LookupError,
     TypeError,
     AttributeError,
 )
-"""What docker-py raises when the engine fails, or makes of an answer that makes no sense."""
+"""What docker-py raises when the engine fails; the last four also when its answer lacks something."""
 
 
 @contextlib.contextmanager
