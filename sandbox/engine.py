@@ -377,7 +377,7 @@ _FAULTS = (
     TypeError,
     AttributeError,
 )
-"""What docker-py raises when the engine fails; the last four also when its answer lacks something."""
+"""What docker-py raises when the engine fails; the last four when its answer lacks something."""
 
 
 @contextlib.contextmanager
