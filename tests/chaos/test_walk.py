@@ -23,7 +23,7 @@ Kill = tuple[State | Stage, tuple[str, ...]]
 CONTROLLER, SANDBOX, ENGINE = ("controller",), ("sandbox",), ("engine",)
 BOTH, ALL = ("controller", "sandbox"), ("controller", "sandbox", "engine")
 ONCE_EACH: list[Kill] = list(
-    zip(POINTS, itertools.cycle([BOTH, CONTROLLER, SANDBOX]), strict=False)
+    zip(POINTS, itertools.cycle([CONTROLLER, BOTH, SANDBOX]), strict=False)
 )
 BY_THE_ENGINE: list[Kill] = [(Stage.training, ALL), (Stage.scoring, ENGINE)]
 EVERY: list[Kill] = list(itertools.product(POINTS, [CONTROLLER, SANDBOX, BOTH, ENGINE, ALL]))
@@ -38,11 +38,14 @@ def make_walk(
 
         def make(kills_engine: bool, kills: int) -> Walk:
             folder: Path = tmp_path_factory.mktemp("w")
-            if not kills_engine:
-                return Walk(folder, engine, None, kills)
-            (folder / "engine").mkdir()
-            own = stack.enter_context(own_engine(folder / "engine"))
-            return Walk(folder, Engine(own.url), own, kills)
+            if kills_engine:
+                (folder / "engine").mkdir()
+                own = stack.enter_context(own_engine(folder / "engine"))
+                walk = Walk(folder, Engine(own.url), own, kills)
+            else:
+                walk = Walk(folder, engine, None, kills)
+            stack.callback(walk.clear)
+            return walk
 
         yield make
 

@@ -167,6 +167,17 @@ class Walk:
             client.forget(task.hash)
         client.close()
 
+    def clear(self) -> None:
+        """Leave nothing, however a test ended."""
+        for process in self._processes.values():
+            process.kill()
+            process.wait()
+        labels = {LABEL + "instance": self.instance}
+        for container in self.engine.containers(labels):
+            self.engine.remove(container["Id"])
+        for volume in self.engine.volumes(labels):
+            self.engine.remove_volume(volume["Name"])
+
     # ---- what there is of it -----------------------------------------------------------------
 
     def living(self, *roles: Role) -> list[int]:
