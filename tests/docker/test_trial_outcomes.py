@@ -1,6 +1,7 @@
 """Each way a trial can end, on a real engine: a candidate for every outcome."""
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import msgspec
 import pytest
 
 from sandbox import limits
-from sandbox.api import Outcome, Task, TrialResult
+from sandbox.api import Outcome, Task, TrialRequest, TrialResult
+from sandbox.relay import CandidateFailed, Relay
 from sandbox.service import Service
+from sandbox.trial import Scored, _Trial
 from tests.conftest import TINY
 from tests.support.candidates import Bench
 from tests.support.files import task_files
@@ -93,6 +96,24 @@ def test_a_candidate_that_works_is_scored(bench: Bench) -> None:
     assert result.wall_seconds > result.seconds
     assert result.log == "begun 1.0\n"
     assert result.log_bytes == len("begun 1.0\n")
+
+
+def test_a_failure_in_the_vault_costs_no_score_and_tells_nothing(bench: Bench) -> None:
+    """The decision rests on the held-out score; the vault's own score is then none."""
+    ask = _Trial._ask
+
+    def failing(self: _Trial, relay: Relay, split: str) -> Scored:
+        if split == "vault":
+            raise CandidateFailed(Outcome.dishonest, "the audit of the vault")
+        return ask(self, relay, split)
+
+    bench.patch.setattr(_Trial, "_ask", failing)
+    key = f"vault-{os.getpid()}"
+    request = TrialRequest(key=key, task=bench.task.hash, candidate=str(Candidate()), vault=True)
+    result = bench.service.run(request)
+    assert (result.outcome, result.reason, result.vault_score) == (Outcome.scored, "", None)
+    assert result.score == pytest.approx(0.01, abs=0.01)
+    assert "audit of the vault" not in said(result)
 
 
 def test_the_budget_is_reached_with_an_artifact(bench: Bench) -> None:
