@@ -112,7 +112,9 @@ def main() -> None:
     else:
         began = time.perf_counter()
         said = {"bits": channel.bits([int(place) for place in arguments])}
-    print(json.dumps(said | {"seconds": time.perf_counter() - began}), file=sys.stderr)
+    said["seconds"] = time.perf_counter() - began
+    # A number a line: the log's reader cuts long lines.
+    print(json.dumps(said, indent=0), file=sys.stderr)
 
 
 main()

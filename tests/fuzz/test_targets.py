@@ -1,10 +1,14 @@
 """The fuzz targets by Hypothesis: bytes of any kind, and of the right form with a few changed."""
 
+from collections import deque
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sandbox.streams import FrameReader
 from sealed_task import frames
+from sealed_task.frames import Kind
 from tests.fuzz.seeds import SEEDS
 from tests.fuzz.targets import TARGETS, engine_stream, frame_reader
 
@@ -48,6 +52,16 @@ def test_every_target_has_seeds() -> None:
     for name, seeds in SEEDS.items():
         for seed in seeds:
             TARGETS[name](seed)
+
+
+@given(st.integers(0, 54))
+def test_frames_before_garbage_count_in_whatever_pieces(at: int) -> None:
+    """What came whole is a frame, also when the garbage after it came in the same piece."""
+    data = frames.pack(Kind.ANSWER, b"1") + frames.pack(Kind.DONE) + b"x" * 16
+    reader, found = FrameReader(9), deque[int]()
+    with pytest.raises(frames.BrokenFrame):
+        found.extend(f.kind for part in (data[:at], data[at:]) for f in reader.feed(part))
+    assert list(found) == [Kind.ANSWER, Kind.DONE]
 
 
 def test_control_a_reader_without_its_limit_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ import itertools
 import socket
 import struct
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -135,16 +134,6 @@ def test_no_more_than_the_bound_is_held(lies: list[tuple[int, bytes]]) -> None:
             list(reader.feed(header + data))
         assert len(reader._payload) <= MOST
         assert len(reader._head) < frames.HEADER.size + 1
-
-
-@given(positions)
-def test_frames_before_garbage_are_frames_whatever_the_pieces(at: list[int]) -> None:
-    """What came whole counts, also when the bytes after it came in the same piece."""
-    data = frames.pack(Kind.ANSWER, b"1") + frames.pack(Kind.DONE) + b"x" * 16
-    reader, found = FrameReader(MOST), deque[int]()
-    with pytest.raises(frames.BrokenFrame):
-        found.extend(frame.kind for part in cut(data, at) for frame in reader.feed(part))
-    assert list(found) == [Kind.ANSWER, Kind.DONE]
 
 
 def test_a_bound_can_be_raised_between_frames() -> None:
