@@ -57,7 +57,7 @@ def _sent(host: Host, way: str) -> Leftover:
 def _note(host: Host, *arguments: object) -> dict[str, Any]:
     output = run_program(host, "notes", *arguments, role=Role.predictor).output
     try:
-        said: dict[str, Any] = json.loads(output.replace(" […]", ""))
+        said: dict[str, Any] = json.loads(output)
     except ValueError:
         raise StartFailed(f"the probe said: {output[-300:] or 'nothing'}") from None
     return said

@@ -112,7 +112,8 @@ def main() -> None:
     else:
         began = time.perf_counter()
         said = {"bits": channel.bits([int(place) for place in arguments])}
-    print(json.dumps(said | {"seconds": time.perf_counter() - began}), file=sys.stderr)
+    said["seconds"] = time.perf_counter() - began
+    print(json.dumps(said, indent=0), file=sys.stderr)  # a long line of a log is cut
 
 
 main()
