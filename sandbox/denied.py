@@ -213,17 +213,10 @@ DENIED: dict[str, Group] = {
 }
 """Denied to every role."""
 
-LOCKS = Group(
-    "A lock on a shared file is seen by whoever shares it: 13 bytes a call.",
+BY_ARGUMENT = Group(
+    "Not for everyone, or not with every argument.",
     """
         flock                     73  143   32
-        """,
-)
-"""Denied to predictors."""
-
-_BY_ARGUMENT = Group(
-    "Allowed, but not with every argument.",
-    """
         fcntl                     72   55   25
         madvise                   28  219  233
         ioctl                     16   54   29
@@ -258,6 +251,7 @@ Where a call is not refused it complains of the other arguments, or changes the 
 """
 
 REFUSED_LOCKS: dict[str, tuple[str, tuple[int, ...]]] = {
+    "flock": ("flock", (-1, 1)),
     "F_GETLK": ("fcntl", (-1, 5)),
     "F_SETLK": ("fcntl", (-1, 6)),
     "F_SETLKW": ("fcntl", (-1, 7)),
@@ -265,19 +259,21 @@ REFUSED_LOCKS: dict[str, tuple[str, tuple[int, ...]]] = {
     "F_OFD_SETLK": ("fcntl", (-1, 37)),
     "F_OFD_SETLKW": ("fcntl", (-1, 38)),
 }
-"""The same, refused to predictors."""
+"""The same for predictors: a lock on a file is seen by whoever shares it, 13 bytes a call."""
 
 
 def attempts(*, locks: bool) -> dict[str, list[tuple[str, int, tuple[int, ...]]]]:
     """What must be refused, by ABI: a name, a number, arguments; `locks` may be used or not."""
-    groups = [*DENIED.values()] if locks else [*DENIED.values(), LOCKS]
     refused = REFUSED if locks else REFUSED | REFUSED_LOCKS
     senseless = (-1,) * 6
     found: dict[str, list[tuple[str, int, tuple[int, ...]]]] = {}
     for abi in ABIS:
-        numbers = {name: number for group in groups for name, number in group.numbers(abi).items()}
-        found[abi] = [(name, number, senseless) for name, number in numbers.items()]
-        by_argument = _BY_ARGUMENT.numbers(abi)
+        found[abi] = [
+            (name, number, senseless)
+            for group in DENIED.values()
+            for name, number in group.numbers(abi).items()
+        ]
+        by_argument = BY_ARGUMENT.numbers(abi)
         found[abi] += [
             (name, by_argument[call], arguments) for name, (call, arguments) in refused.items()
         ]

@@ -9,7 +9,8 @@ kernel looks at the lower half of most arguments, a filter at all of it, so a nu
 its upper half passes by any rule that says "not this one".
 
 A predictor gets no locks, for a lock on the artifact is seen by whoever mounts it. `flock` answers
-ENOSYS there, which libraries take for a file system without locks.
+0 there, and locks nothing: torch.compile locks its cache, which is in a folder that no other
+container has, and fails where that is refused.
 
 Values: Linux 6.x `include/uapi/linux/sched.h`, `socket.h`, `fcntl.h`, `asm-generic/fcntl.h`,
 `asm-generic/mman-common.h` and `asm-generic/ioctls.h`; they are the same on amd64 and arm64.
@@ -47,14 +48,14 @@ class Rule:
     """What it may be; empty for anything."""
     clear: int = 0
     """Bits of it that must not be set."""
-    error: int = 0
-    """Answered instead of doing it; 0 lets it in."""
+    answer: int | None = None
+    """An error's number to answer instead of doing it, 0 for success; None lets it in."""
 
     def entries(self) -> list[dict[str, Any]]:
         """The rule in the engine's format; none where it lets in whatever the arguments."""
         entry: dict[str, Any] = {"names": self.calls.split(), "action": "SCMP_ACT_ALLOW"}
-        if self.error:
-            return [entry | {"action": "SCMP_ACT_ERRNO", "errnoRet": self.error}]
+        if self.answer is not None:
+            return [entry | {"action": "SCMP_ACT_ERRNO", "errnoRet": self.answer}]
         conditions: list[dict[str, Any]] = [{"value": v, "op": "SCMP_CMP_EQ"} for v in self.values]
         if self.clear:
             conditions = [{"value": self.clear, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"}]
@@ -131,12 +132,12 @@ CONDITIONAL = (
     Rule(
         "its flags are in memory, where no filter looks: libc falls back to `clone`",
         "clone3",
-        error=_ENOSYS,
+        answer=_ENOSYS,
     ),
     Rule(
         "space that is allocated and unwritten could be changed by reading it: libc writes instead",
         "fallocate",
-        error=_EOPNOTSUPP,
+        answer=_EOPNOTSUPP,
     ),
     Rule(
         "advice on memory of its own; none that loads, throws out, merges or collapses pages of "
@@ -169,7 +170,7 @@ LOCKS = (
     Rule("libraries lock their caches", "flock"),
     Rule("the same", "fcntl", argument=1, values=_RECORD_LOCKS),
 )
-NO_LOCKS = Rule("no lock on the artifact, which others mount", "flock", error=_ENOSYS)
+NO_LOCKS = Rule("no lock on the artifact, which others mount: nothing is done", "flock", answer=0)
 REQUESTS = Rule(
     "pipes and sockets, and whether something is a terminal; not those that file systems take: "
     "ext4 keeps a state with a file that is read-only",
@@ -198,12 +199,7 @@ def profile(*, networked: bool = False, locks: bool = True, gpu: bool = False) -
     container has one.
     """
     chosen = rules(networked=networked, locks=locks, gpu=gpu)
-    whatever = sorted(
-        name
-        for rule in chosen
-        if not (rule.values or rule.clear or rule.error)
-        for name in rule.calls.split()
-    )
+    whatever = sorted(name for rule in chosen if not rule.entries() for name in rule.calls.split())
     return {
         "defaultAction": "SCMP_ACT_ERRNO",
         "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"],

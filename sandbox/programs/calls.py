@@ -17,14 +17,13 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 REFUSED = (errno.EPERM, errno.ENOSYS)
 Door = Callable[[int, Sequence[int]], int]
-"""Makes a system call by number and arguments: 0, or the error's number."""
+"""Makes a system call by number and arguments: the error's number, or minus what it returned."""
 
 
 def call(number: int, arguments: Sequence[int]) -> int:
-    """A system call by the native door: 0, or the error's number."""
-    ctypes.set_errno(0)
-    libc.syscall(ctypes.c_long(number), *(ctypes.c_long(argument) for argument in arguments))
-    return ctypes.get_errno()
+    """A system call by the native door."""
+    result = libc.syscall(ctypes.c_long(number), *map(ctypes.c_long, arguments))
+    return ctypes.get_errno() if result == -1 else -int(result)
 
 
 def call_x32(number: int, arguments: Sequence[int]) -> int:
@@ -65,7 +64,9 @@ def answered(door: Door, number: int, arguments: Sequence[int]) -> bool:
     child = os.fork()
     if child == 0:
         signal.alarm(2)  # a call that waits has been answered
-        os._exit(door(number, arguments) not in REFUSED)
+        answer = door(number, arguments)
+        # Without a descriptor no call succeeds: 0 says that it was not made.
+        os._exit(answer not in REFUSED and (answer, arguments[0]) != (0, -1))
     status = os.waitpid(child, 0)[1]
     if os.WIFSIGNALED(status):
         # SIGSYS: the list; SIGSEGV: the kernel has no such door.

@@ -1,7 +1,7 @@
 """Attack: the first predictor locks a place of a shared file that is the number, and the second
 asks who is in its way: 13 bytes a call. Or it locks whole files, one for each bit that is set.
 
-Expected: crash, for no lock is had.
+Expected: crash, for no place can be locked; scored as who knows nothing, for no file is either.
 Defence: the seccomp list of predictors has no locks; one predictor is alive at a time.
 Control: with the usual list, and with a first predictor that lives on, the second knows the number.
 """

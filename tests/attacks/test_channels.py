@@ -133,13 +133,18 @@ def test_control_without_the_seccomp_list_policies_carry(bench: Bench, rooms: Ta
 
 
 @pytest.mark.claim("rooms-are-apart")
-@pytest.mark.parametrize("how", ["record", "open_file", "whole"])
-def test_no_lock_on_a_shared_file_is_had(bench: Bench, rooms: Task, how: str) -> None:
-    """A predictor can't lock what another mounts, were both alive."""
+@pytest.mark.parametrize(
+    ("how", "outcome"),
+    [("record", Outcome.crash), ("open_file", Outcome.crash), ("whole", Outcome.scored)],
+)
+def test_no_lock_on_a_shared_file_is_had(
+    bench: Bench, rooms: Task, how: str, outcome: Outcome
+) -> None:
+    """A predictor can't lock what another mounts, were both alive: it is refused, or nothing."""
     _left_alive(bench)
     result = bench.run(attack("lock_sender", HOW=how), rooms)
-    assert result.outcome is Outcome.crash
-    assert "PermissionError" in result.log or "not implemented" in result.log
+    assert result.outcome is outcome
+    _assert_apart(result)
 
 
 @pytest.mark.claim("rooms-are-apart")

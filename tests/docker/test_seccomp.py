@@ -8,6 +8,7 @@ requests (`ioctl`), which the list lets through where a container has a GPU.
 
 import json
 import os
+import platform
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,11 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.denied import ABIS, DENIED, LOCKS
+from sandbox.denied import ABIS, BY_ARGUMENT, DENIED, REFUSED, REFUSED_LOCKS, attempts
+from sandbox.doctor import run_program
 from sandbox.doctor.leftovers import BITS, leftovers
 from sandbox.host import Host
 from sandbox.policy import PYTHON, Role
 from sandbox.probe import Probe, probe_order, run_probe
+from tests.support.attacks import unconfined
+from tests.support.candidates import weaken
 
 pytestmark = pytest.mark.docker
 
@@ -75,7 +79,7 @@ def test_torch_compile_works(host: Host, compiler: str, role: Role) -> None:
 
 def test_numbers_are_those_of_libseccomp(host: Host) -> None:
     """What the doctor tries is what the names mean, in each ABI, as an independent table has it."""
-    groups = (*DENIED.values(), LOCKS)
+    groups = (*DENIED.values(), BY_ARGUMENT)
     numbers = {
         abi: {name: number for group in groups for name, number in group.numbers(abi).items()}
         for abi in ABIS
@@ -88,10 +92,25 @@ def test_numbers_are_those_of_libseccomp(host: Host) -> None:
     assert all(int(row[1]) > 80 and not row[2:] for row in rows), probe.output
 
 
+def test_control_what_is_refused_by_its_argument_is_answered_without_the_list(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each argument that the doctor tries is one that the kernel would have looked at."""
+    weaken(monkeypatch, unconfined)
+    refused = REFUSED | REFUSED_LOCKS
+    native = "x86-64" if platform.machine() == "x86_64" else "arm64"
+    by_argument = [each for each in attempts(locks=False)[native] if each[0] in refused]
+    tried = {"x86-64": [], "i386": [], "arm64": []} | {native: by_argument}
+    probe = run_program(host, "calls", json.dumps(tried), role=Role.predictor)
+    answered = {name.rsplit(" (", 1)[0] for name in json.loads(probe.output)}
+    assert answered == set(refused)
+
+
 def test_what_is_left_is_measured(host: Host) -> None:
-    """A note in names arrives where containers share an image's folders, and its speed is told."""
+    """A note is sent in each way, and it is told how much of it arrived, and how fast."""
     pages, names = leftovers(host)
     assert names.bits == BITS + 1
-    assert 0 <= names.wrong <= names.bits
-    assert names.bits_per_second >= 0
-    assert 0 <= pages.wrong <= pages.bits <= BITS
+    assert names.seconds > 0
+    assert pages.bits <= BITS  # none where all of the image is in memory
+    for leftover in (pages, names):
+        assert 0 <= leftover.wrong <= leftover.bits
