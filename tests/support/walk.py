@@ -12,7 +12,7 @@ from typing import Any
 
 import git
 
-from controller.ledger import Experiment, Ledger, State
+from controller.ledger import Experiment, Halt, Ledger, State
 from controller.runs import is_driven
 from sandbox.api import Stage
 from sandbox.client import SandboxClient
@@ -146,7 +146,8 @@ class Walk:
         assert not self.living(Role.trainer)
 
     def end(self) -> None:
-        """SIGTERM to both, the controller first."""
+        """SIGTERM to both, the controller first, once it has said that all is done."""
+        self.until(self._halted, "the run is at its limit")
         for name in ("controller", "sandbox"):
             process = self._processes[name]
             process.send_signal(signal.SIGTERM)
@@ -200,6 +201,10 @@ class Walk:
             return []
         with Ledger(file, writing=False) as ledger:
             return ledger.experiments() if ledger.run() else []
+
+    def _halted(self) -> bool:
+        with Ledger(self._folder / "runs" / "tiny-1" / "ledger.sqlite", writing=False) as ledger:
+            return ledger.sessions()[-1].halt is Halt.experiments
 
     def recorded(self, experiment: int) -> bool:
         """Whether an experiment is over."""
