@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.attack]
 SPEED = ROOT / "tasks" / "speed"
 TRAIN = (SPEED / "train.py").read_text()
 PREPARE = load_module(SPEED / "prepare.py")
+SLOW = pytest.mark.slow
 NOISE = 0.5
 """What one opening of twelve rounds may be from 0 on a busy machine; a gain is well above it."""
 
@@ -90,7 +91,9 @@ def questions() -> list[object]:
 
 
 @pytest.mark.claim("speed-is-earned")
-@pytest.mark.parametrize("how", ["threads", "processes", "daemon", "memory"])
+@pytest.mark.parametrize(
+    "how", ["processes", "memory", *(pytest.param(h, marks=SLOW) for h in ("threads", "daemon"))]
+)
 def test_hogs_do_not_slow_the_baseline(bench: Bench, speed: Task, how: str) -> None:
     """Threads, children, daemons and streams through memory are frozen while it is timed."""
     result = bench.run(wrapped("idle_hogs", HOW=how), speed)
@@ -112,7 +115,9 @@ def test_a_storm_of_forks_is_frozen_or_lost(bench: Bench, speed: Task) -> None:
         assert result.score < NOISE
 
 
-@pytest.mark.parametrize("how", ["processes", "memory", "forks"])
+@pytest.mark.parametrize(
+    "how", ["processes", *(pytest.param(h, marks=SLOW) for h in ("memory", "forks"))]
+)
 def test_control_without_the_freezer_hogs_gain(bench: Bench, speed: Task, how: str) -> None:
     """Left running beside the baseline, the same processes take half of its core."""
     for act in ("freeze", "thaw"):

@@ -107,6 +107,7 @@ def test_killed_at_every_state(make_walk: Callable[[bool, int], Walk]) -> None:
     check(walk, ONCE_EACH)
 
 
+@pytest.mark.slow
 @pytest.mark.claim("kills-lose-nothing")
 def test_the_engine_is_killed_too(make_walk: Callable[[bool, int], Walk]) -> None:
     """With all others in a training, alone in a scoring; the run goes on when it is back."""
