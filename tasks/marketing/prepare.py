@@ -203,11 +203,11 @@ def profits_to_count(data: Path) -> np.ndarray:
     """
     if (data / "profits.npy").exists():
         return np.load(data / "profits.npy", allow_pickle=False)
-    shown = np.load(data / "shown.npy", allow_pickle=False)
-    profits = np.zeros((len(shown), OFFERS))
-    profits[np.arange(len(shown)), shown] = np.load(data / "earned.npy") / np.load(
-        data / "chances.npy"
+    shown, chances, earned = (
+        np.load(data / f"{name}.npy", allow_pickle=False) for name in ("shown", "chances", "earned")
     )
+    profits = np.zeros((len(shown), OFFERS))
+    profits[np.arange(len(shown)), shown] = earned / chances
     return profits
 
 
