@@ -170,6 +170,13 @@ class TrialResult(Struct, frozen=True, kw_only=True):
     """1, or more after `error`s that were retried with the same seed."""
 
 
+class SliceDifference(Struct, frozen=True, kw_only=True):
+    """The same as `Comparison`, over the examples of one slice."""
+
+    difference: float
+    standard_error: float
+
+
 class Comparison(Struct, frozen=True, kw_only=True):
     """Mean of the first trials minus mean of the second, paired example by example."""
 
@@ -177,6 +184,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
     standard_error: float
     """Of `difference`, from the paired values and their blocks; 0 for a single value."""
     examples: int
+    slices: dict[str, SliceDifference] = {}
+    """By the slice's name, where the task's scores have slices."""
 
 
 class Progress(Struct, frozen=True, kw_only=True, tag="progress"):

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from sandbox.api import Comparison, Outcome, TrialResult
+from sandbox.api import Comparison, Outcome, SliceDifference, TrialResult
 from sandbox.errors import BadRequest, NoSpace, UnknownTrial
 from sandbox.trial import Scored
 
@@ -100,6 +101,9 @@ class Results:
             head = np.array([scored.values.size, block.size], dtype="<i8")
             data = head.tobytes() + scored.values.astype("<f8").tobytes()
             write_whole(self._folder / f"{key}.values", data + block.astype("<i8").tobytes())
+            if scored.slices:
+                packed = {name: np.packbits(mask).tobytes() for name, mask in scored.slices.items()}
+                write_whole(self._folder / f"{key}.slices", msgspec.json.encode(packed))
         write_whole(self._folder / f"{key}.json", msgspec.json.encode(record))
         self.give_up(key)
 
@@ -131,11 +135,40 @@ class Results:
         difference = np.mean([loaded[key][0] for key in first], axis=0) - np.mean(
             [loaded[key][0] for key in second], axis=0
         )
+        block = loaded[first[0]][1]
         return Comparison(
             difference=float(difference.mean()),
-            standard_error=_standard_error(difference, loaded[first[0]][1]),
+            standard_error=_standard_error(difference, block),
             examples=int(difference.size),
+            slices={
+                name: SliceDifference(
+                    difference=float(difference[mask].mean()),
+                    standard_error=_standard_error(
+                        difference[mask], None if block is None else block[mask]
+                    ),
+                )
+                for name, mask in self._slices([*first, *second], difference.size).items()
+                # Of a single block nobody knows how far it is off by chance.
+                if np.unique(np.arange(mask.size)[mask] if block is None else block[mask]).size > 1
+            },
         )
+
+    def _slices(self, keys: Sequence[str], examples: int) -> dict[str, NDArray[np.bool_]]:
+        """Masks of shape (examples,). Raises `BadRequest` if trials have different ones."""
+        stored = []
+        for key in keys:
+            with suppress(FileNotFoundError):
+                stored.append((self._folder / f"{key}.slices").read_bytes())
+        if stored and (len(stored) != len(keys) or len(set(stored)) != 1):
+            raise BadRequest(
+                "The trials have different slices.",
+                "`score` must return the same slices for every candidate.",
+            )
+        packed = msgspec.json.decode(stored[0], type=dict[str, bytes]) if stored else {}
+        return {
+            name: np.unpackbits(np.frombuffer(bits, np.uint8), count=examples).astype(np.bool_)
+            for name, bits in packed.items()
+        }
 
     def _values(self, key: str) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:
         data = (self._folder / f"{key}.values").read_bytes()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from controller.decision import Decision, has_score
 from controller.decision.margin import judge, judge_baseline
-from sandbox.api import Comparison, Goal, Outcome, TaskSettings
+from sandbox.api import Comparison, Goal, Outcome, SliceDifference, TaskSettings
 
 NO_SCORE = [None, math.nan, math.inf, -math.inf]
 
@@ -19,9 +19,19 @@ def settings(goal: Goal = Goal.minimize, min_gain: float = 0.0) -> TaskSettings:
     return TaskSettings(metric="bits", goal=goal, budget_seconds=1, min_gain=min_gain)
 
 
-def comparison(difference: float, standard_error: float = 0.1) -> Comparison:
+def comparison(
+    difference: float, standard_error: float = 0.1, **slices: tuple[float, float]
+) -> Comparison:
     """Of the candidate with the champion."""
-    return Comparison(difference=difference, standard_error=standard_error, examples=10)
+    return Comparison(
+        difference=difference,
+        standard_error=standard_error,
+        examples=10,
+        slices={
+            name: SliceDifference(difference=found, standard_error=error)
+            for name, (found, error) in slices.items()
+        },
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,6 +57,32 @@ def test_a_gain_must_exceed_the_margin(min_gain: float, gain: float) -> None:
     """Equal to the margin is not enough; with a margin of 0, a tie is discarded."""
     judgement = judge(Outcome.scored, 1.0, comparison(-gain), settings(min_gain=min_gain))
     assert (judgement.decision is Decision.kept) == (gain > min_gain)
+
+
+@pytest.mark.parametrize(
+    ("goal", "rare", "kept"),
+    [
+        (Goal.minimize, (0.31, 0.1), False),
+        (Goal.minimize, (0.29, 0.1), True),
+        (Goal.minimize, (-0.31, 0.1), True),
+        (Goal.maximize, (-0.31, 0.1), False),
+        (Goal.maximize, (0.31, 0.1), True),
+        (Goal.minimize, (0.001, 0.0), False),
+        (Goal.minimize, (0.0, 0.0), True),
+        (Goal.minimize, (math.nan, 0.1), False),
+    ],
+)
+def test_a_slice_may_not_lose_more_than_noise(
+    goal: Goal, rare: tuple[float, float], kept: bool
+) -> None:
+    """A gain in the mean does not make up for it; the reason names the slice."""
+    gain = -1.0 if goal is Goal.minimize else 1.0
+    judgement = judge(
+        Outcome.scored, 1.0, comparison(gain, common=(gain, 0.1), rare=rare), settings(goal)
+    )
+    assert (judgement.decision is Decision.kept) == kept
+    assert ("'rare'" in judgement.reason) == (not kept)
+    assert judgement.gain == 1.0
 
 
 @pytest.mark.parametrize("outcome", [o for o in Outcome if o is not Outcome.scored])

@@ -50,10 +50,13 @@ def record(key: str, outcome: Outcome = Outcome.scored, task: str = TASK) -> Rec
     )
 
 
-def scored(values: Any, block: Any = None) -> Scored:
+def scored(values: Any, block: Any = None, **slices: list[int]) -> Scored:
     """What a scorer said."""
-    numbers = np.asarray(values, dtype=np.float64)
-    return Scored(numbers, None if block is None else np.asarray(block, dtype=np.int64), {})
+    return Scored(
+        np.asarray(values, dtype=np.float64),
+        None if block is None else np.asarray(block, dtype=np.int64),
+        {name: np.asarray(mask, dtype=np.bool_) for name, mask in slices.items()},
+    )
 
 
 @pytest.fixture
@@ -62,9 +65,16 @@ def stored(tmp_path: Path) -> Results:
     return Results(tmp_path / "trials")
 
 
-def add(stored: Results, key: str, values: Any, block: Any = None, task: str = TASK) -> str:
+def add(
+    stored: Results,
+    key: str,
+    values: Any,
+    block: Any = None,
+    task: str = TASK,
+    **slices: list[int],
+) -> str:
     """Store a scored trial; returns its key."""
-    stored.add(record(key, task=task), scored(values, block))
+    stored.add(record(key, task=task), scored(values, block, **slices))
     return key
 
 
@@ -311,3 +321,34 @@ def test_a_killed_process_leaves_no_half_of_anything(stored: Results, tmp_path: 
     (tmp_path / "trials" / "two.json.draft").write_bytes(b"{")
     assert Results(tmp_path / "trials").begun("one") is None
     assert {file.name for file in (tmp_path / "trials").iterdir()} == {"one.json", "one.values"}
+
+
+# ---- slices -----------------------------------------------------------------------------------
+
+
+def test_each_slice_is_compared_by_itself(stored: Results) -> None:
+    """Over its own examples and blocks; an empty one, and one of a single block, is none."""
+    masks = {"rare": [1, 0, 0, 1, 1], "none": [0] * 5, "one": [1, 1, 0, 0, 0], "all": [1] * 5}
+    block = [0, 0, 1, 1, 2]
+    add(stored, "first", [1.0, 2, 3, 4, 9], block, **masks)
+    add(stored, "second", [0.0, 2, 5, 4, 5], block, **masks)
+    found = stored.compare(["first"], ["second"])
+    assert set(found.slices) == {"rare", "all"}
+    assert found.slices["all"].difference == found.difference == pytest.approx(0.6)
+    assert found.slices["all"].standard_error == found.standard_error
+    assert found.slices["rare"].difference == pytest.approx(5 / 3)
+    centred = np.array([1.0, 0, 4]) - 5 / 3
+    assert found.slices["rare"].standard_error == pytest.approx(
+        np.sqrt((centred**2).sum() * 3 / 2) / 3
+    )
+
+
+def test_slices_that_an_answer_decides_are_refused(stored: Results) -> None:
+    """What is to be compared must be the same examples, and trials without slices have none."""
+    add(stored, "first", [1.0, 2], rare=[1, 0])
+    add(stored, "second", [1.0, 2], rare=[0, 1])
+    add(stored, "third", [1.0, 2])
+    for other in ("second", "third"):
+        with pytest.raises(BadRequest, match="different slices"):
+            stored.compare(["first"], [other])
+    assert stored.compare(["third"], ["third"]).slices == {}
