@@ -15,8 +15,9 @@ from sandbox.host import Host
 from sandbox.policy import Role
 
 BITS = 200
-_CHANCE = 0.15
-"""A share of wrong bits no farther from a half than this is chance: four times its error."""
+_CHANCE = 2.0
+"""Times 1/√bits: a share of wrong bits no farther from a half than this is chance, four times the
+standard error of that share."""
 WAYS = ("pages", "names")
 """See `programs/notes.py`."""
 
@@ -35,7 +36,7 @@ class Leftover:
     @property
     def carries(self) -> bool:
         """Whether more came through than chance."""
-        return self.bits > 0 and abs(self.wrong / self.bits - 0.5) > _CHANCE
+        return self.bits > 0 and abs(self.wrong / self.bits - 0.5) > _CHANCE / math.sqrt(self.bits)
 
     @property
     def bits_per_second(self) -> float:

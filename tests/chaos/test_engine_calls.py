@@ -98,6 +98,7 @@ def arguments(host: Host, engine: Engine) -> Iterator[dict[str, Any]]:
     for found in engine.containers({"sealed.instance": host.instance}):
         engine.remove(found["Id"])
     engine.remove_volume(f"{name}-2")
+    host.uids.release(order.timer_uid)
 
 
 def order_labels(spec: dict[str, Any]) -> dict[str, str]:

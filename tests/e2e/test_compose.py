@@ -33,7 +33,10 @@ def halted(stack: Stack) -> dict[str, Any]:
         run = stack.shown()
         return run if run and not run["driven"] and run["experiments"] == EXPERIMENTS else None
 
-    found: dict[str, Any] = until(done, 180, "the run did not come to its end")
+    try:
+        found: dict[str, Any] = until(done, 240, "the run did not come to its end")
+    except AssertionError as fault:
+        raise AssertionError(f"{fault}: {stack.page()}\n{stack.compose('logs')}") from None
     return found
 
 

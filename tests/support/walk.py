@@ -28,8 +28,10 @@ GRACE_SECONDS = 1.0
 """How long after the budget agent code is looked for: the timer's grace, and a busy machine."""
 _SECONDS = 60.0
 
-STAGES = [stage for stage in Stage if stage not in (Stage.preparing, Stage.hashing)]
-"""All that a trial goes through; the other two are a task's."""
+STAGES = [
+    stage for stage in Stage if stage not in (Stage.preparing, Stage.hashing, Stage.examining)
+]
+"""All that a trial goes through; the others are a task's, and the machine's."""
 POINTS: list[State | Stage] = [
     point for state in State for point in (state, *(STAGES if state is State.running else ()))
 ]
