@@ -21,7 +21,8 @@ def test_where_nothing_was_sent_nothing_is_carried() -> None:
 
 @pytest.mark.parametrize(
     ("bits", "wrong", "carries"), [(200, 0, True), (200, 60, True), (200, 100, False),
-                                   (200, 85, False), (200, 190, True), (0, 0, False), (9, 0, False), (20, 0, True)]
+                                   (200, 85, False), (200, 190, True), (0, 0, False),
+                                   (9, 0, False), (20, 0, True)]
 )  # fmt: skip
 def test_chance_is_no_channel(bits: int, wrong: int, carries: bool) -> None:
     """About half of the bits are right by chance; all of them wrong is a note turned round."""
