@@ -65,6 +65,16 @@ _WAIT_SECONDS = 30.0
 """How long a write waits for another process; nobody holds the ledger for long."""
 
 
+def _statements(sql: str) -> Iterator[str]:
+    """The statements of a script, for `executescript` would end the transaction."""
+    statement = ""
+    for line in sql.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
 def candidate_hash(candidate: str) -> str:
     """SHA-256 of a candidate's UTF-8, in hexadecimal."""
     return hashlib.sha256(candidate.encode()).hexdigest()
@@ -325,12 +335,16 @@ class Ledger:
         return version
 
     def _migrate(self, path: Path) -> None:
-        version = self._version()
-        if version > len(_MIGRATIONS):
+        """All that is missing in one transaction, which sees what others made meanwhile."""
+        if self._version() > len(_MIGRATIONS):
             raise Failed(f"{path} was written by a newer version.", "Update sealed.")
-        for number, file in enumerate(_MIGRATIONS[version:], version + 1):
-            sql = file.read_text(encoding="utf-8")
-            self._db.executescript(f"BEGIN;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")
+        if self._version() == len(_MIGRATIONS):
+            return
+        with self._change():
+            for file in _MIGRATIONS[self._version() :]:
+                for statement in _statements(file.read_text(encoding="utf-8")):
+                    self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
 
     @contextmanager
     def _change(self) -> Iterator[None]:

@@ -2,7 +2,9 @@
 
 import math
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,15 @@ from msgspec.structs import replace
 
 from controller.decision import Decision, Judgement
 from controller.errors import Failed, NotFound
-from controller.ledger import Experiment, Halt, Ledger, NewRun, RunLimits, State
+from controller.ledger import (
+    _MIGRATIONS,
+    Experiment,
+    Halt,
+    Ledger,
+    NewRun,
+    RunLimits,
+    State,
+)
 from sandbox.api import Goal, Outcome, TaskSettings, TrialResult
 
 RUN = NewRun(
@@ -241,6 +251,27 @@ def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(Failed, match="newer version"):
         Ledger(tmp_path / "ledger.sqlite", writing=True)
+
+
+@pytest.mark.parametrize("version", range(len(_MIGRATIONS)))
+def test_many_may_open_an_old_ledger_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
+) -> None:
+    """The page looks at a ledger while it is made: each migration is made once, by one of them."""
+    with monkeypatch.context() as old:
+        old.setattr("controller.ledger._MIGRATIONS", _MIGRATIONS[:version])
+        Ledger(tmp_path / "ledger.sqlite", writing=True).close()
+    together = threading.Barrier(6)
+
+    def opened(number: int) -> int:
+        together.wait()
+        with Ledger(tmp_path / "ledger.sqlite", writing=number == 0) as ledger:
+            return ledger._version()
+
+    with ThreadPoolExecutor(6) as pool:
+        versions = list(pool.map(opened, range(6)))
+    assert versions[0] == len(_MIGRATIONS)
+    assert set(versions) <= {0, len(_MIGRATIONS)}, "nobody sees half of it"
 
 
 def test_changes_are_durable(ledger: Ledger, tmp_path: Path) -> None:
