@@ -340,25 +340,30 @@ class Ledger:
             raise Failed(f"{path} was written by a newer version.", "Update sealed.")
         if self._version() == len(_MIGRATIONS):
             return
-        with self._change():
+        with self._transaction():
             for file in _MIGRATIONS[self._version() :]:
                 for statement in _statements(file.read_text(encoding="utf-8")):
                     self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
 
     @contextmanager
-    def _change(self) -> Iterator[None]:
-        """One transaction; it ends with the session being seen."""
+    def _transaction(self) -> Iterator[None]:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             yield
-            if self._session is not None:
-                self._write("see_session", session=self._session)
             self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        """One transaction; it ends with the session being seen."""
+        with self._transaction():
+            yield
+            if self._session is not None:
+                self._write("see_session", session=self._session)
 
     def _write(self, name: str, **values: Any) -> None:
         rows = self._db.execute(_QUERIES[name], {"now": _now(), **values}).rowcount
