@@ -148,15 +148,15 @@ class Walk:
         assert not self.living(Role.trainer)
 
     def end(self) -> None:
-        """SIGTERM to both, the controller first, once it has said that all is done."""
-        self.until(self._halted, "the run is at its limit")
+        """SIGTERM to both, the controller first."""
         for name in ("controller", "sandbox"):
             process = self._processes[name]
             process.send_signal(signal.SIGTERM)
             assert process.wait(_SECONDS) == 0, name
 
     def forget(self) -> None:
-        """Remove the task with its data."""
+        """Remove the task with its data, once no run prepares it again."""
+        self.until(self._halted, "the run is at its limit")
         client = SandboxClient(self._home / "sandbox.sock")
 
         def answers() -> bool:
