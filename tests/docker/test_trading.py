@@ -1,14 +1,10 @@
 """tasks/trading with a real engine: the beginning is scored, and a better candidate is better."""
 
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from sandbox.api import Outcome, Task, TrialRequest, TrialResult
-from sandbox.config import from_environment
-from sandbox.engine import Engine
+from sandbox.api import Outcome, Task, TrialResult
 from sandbox.host import Host
 from sandbox.results import Results
 from sandbox.service import Service
@@ -54,23 +50,12 @@ def test_a_trial_from_the_prices_to_the_ratio(
     assert block[-1] == (len(values) - 1) // 21
 
 
-@pytest.fixture
-def with_network(engine: Engine, tmp_path: Path) -> Iterator[Service]:
-    """A sandbox that has this machine's proxies, certificates and index."""
-    config = replace(from_environment(), home=tmp_path, socket=tmp_path / "sandbox.sock")
-    service = Service(Host.of(config, engine), keep_warm=False)
-    yield service
-    for task in service.tasks():
-        service.forget(task.hash)
-    service.close()
-
-
 @pytest.mark.slow
-def test_the_better_candidate_is_better_on_the_real_days(with_network: Service) -> None:
+def test_the_better_candidate_is_better_on_the_real_days(bench: Bench, service: Service) -> None:
     """Wherever the salt cuts; this is the one test of the task that needs the package index."""
-    task = with_network.prepare(task_files(TRADING))
-    baseline, better = (
-        with_network.run(TrialRequest(key=key, task=task.hash, candidate=text))
-        for key, text in (("baseline", TRAIN), ("better", BETTER))
-    )
-    check_better(with_network, baseline, better, task.settings.min_gain)
+    task = service.prepare(task_files(TRADING))
+    try:
+        baseline, better = (bench.run(text, task) for text in (TRAIN, BETTER))
+        check_better(service, baseline, better, task.settings.min_gain)
+    finally:
+        service.forget(task.hash)
