@@ -3,10 +3,11 @@
 #
 #   engine.sh ensure              an engine answers (DOCKER_HOST is honoured), or exit code 3
 #   engine.sh compose             `docker compose` is there and new enough, or exit code 3
+#   engine.sh runsc               the engine has gVisor as its runtime `runsc`, or exit code 3
 #   engine.sh install PACKAGE...  Debian packages that are missing, or exit code 3
 #
 # It installs as root on Debian and Ubuntu only, and SEALED_INSTALL=0 forbids that. It never stops or
-# restarts an engine.
+# restarts an engine: a runtime is registered by a signal.
 set -euo pipefail
 
 state="${XDG_STATE_HOME:-$HOME/.local/state}/sealed"
@@ -67,9 +68,13 @@ candidate() {
     apt-cache "$@" policy "$package" | sed -n 's/^  Candidate: \([0-9]*:\)\{0,1\}\([0-9.]*\).*/\2/p'
 }
 
-# Debian 12 has Compose 1 only. Debian 13's package is a program without dependencies that 12 lacks: it
-# is taken from there by a list of sources that lives for this one call.
-compose_of_trixie() {
+# Whether this is Debian 12, whose Compose and gVisor are too old.
+# shellcheck source=/dev/null
+bookworm() { [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" = bookworm ]; }
+
+# from_trixie PACKAGE...: what Debian 13 has as programs without dependencies that 12 lacks is taken from
+# there, by a list of sources that lives for this one call.
+from_trixie() {
     local mirror options
     # shellcheck disable=SC2016 # apt's variables, not the shell's
     mirror="$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' | awk '$2 == "bookworm" { print $1; exit }')"
@@ -80,16 +85,16 @@ compose_of_trixie() {
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:-http://deb.debian.org/debian} trixie main" >"$lists/trixie.list"
     options=(-o "Dir::Etc::SourceList=$lists/trixie.list" -o "Dir::Etc::SourceParts=$lists/parts"
         -o "Dir::State::Lists=$lists/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=)
-    say "this Debian has Compose 1 alone: taking docker-compose and docker-buildx from Debian 13," \
+    say "what this Debian has is too old: taking $* from Debian 13," \
         "for this once; the machine's sources stay (SEALED_INSTALL=0 forbids it)"
     apt-get "${options[@]}" update -qq >&2 || return 1
-    # Nothing but these two may change.
-    if apt-get "${options[@]}" -s install --no-install-recommends docker-compose docker-buildx |
-        grep -E '^(Inst|Remv) ' | grep -qvE '^Inst docker-(compose|buildx) '; then
+    # Nothing but these may change.
+    if apt-get "${options[@]}" -s install --no-install-recommends "$@" |
+        awk '/^(Inst|Remv) / { print $1, $2 }' | grep -qvxF "$(printf 'Inst %s\n' "$@")"; then
         return 1
     fi
     DEBIAN_FRONTEND=noninteractive apt-get "${options[@]}" install -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends \
-        docker-compose docker-buildx </dev/null >&2
+        "$@" </dev/null >&2
 }
 
 compose() {
@@ -111,9 +116,8 @@ compose() {
                 break
             fi
         done
-        # shellcheck source=/dev/null
-        if ! suffices "$(composer)" && [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" = bookworm ]; then
-            compose_of_trixie || say "Debian 13's packages could not be installed"
+        if ! suffices "$(composer)" && bookworm; then
+            from_trixie docker-compose docker-buildx || say "Debian 13's packages could not be installed"
         fi
         version="$(composer)"
         if suffices "$version"; then
@@ -171,9 +175,66 @@ ensure() {
     say "Docker $(server)"
 }
 
+# Whether the engine has gVisor by this name.
+registered() { timeout 20 docker info --format '{{json .Runtimes}}' 2>/dev/null | grep -q '"runsc"'; }
+
+# gVisor beside the engine's own runtime, which stays the default. Its arguments: a platform that needs no
+# virtualisation; no network, for the roles that it runs have none; our list of system calls, which it
+# leaves out unless asked. Limits are the engine's cgroups: never --ignore-cgroups.
+gvisor() {
+    local configuration=/etc/docker/daemon.json engine merged
+    local entry='"runsc": {"path": "/usr/bin/runsc", "runtimeArgs": ["--platform=systrap", "--network=none", "--oci-seccomp"]}'
+    local by_hand=("install runsc (Debian 13 has it; gvisor.dev tells other ways)"
+        "put {\"runtimes\": {$entry}} into $configuration of the engine's machine"
+        "kill -HUP the process of dockerd (systemctl reload docker), which stops nothing")
+    if registered; then
+        say "gVisor is registered as runsc"
+        return
+    fi
+    engine="$(cat /var/run/docker.pid 2>/dev/null || true)"
+    if [ "${SEALED_INSTALL:-1}" = 0 ] || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null ||
+        [ -n "${DOCKER_HOST:-}" ] || [ "$(cat "/proc/${engine:-0}/comm" 2>/dev/null)" != dockerd ]; then
+        give_up "the engine has no runtime runsc (gVisor). As root:" "${by_hand[@]}"
+    fi
+    if ! command -v runsc >/dev/null; then
+        if bookworm; then
+            from_trixie runsc || give_up "Debian 13's runsc could not be installed. As root:" "${by_hand[@]}"
+        else
+            install runsc
+        fi
+    fi
+    say "registering runsc in $configuration; what is there stays, and the engine reads it without a restart"
+    # The machine's own Python or the one that make uses.
+    merged="$("${PYTHON:-python3}" - "$configuration" "{$entry}" <<'EOF'
+import json, pathlib, sys
+
+file, runtimes = pathlib.Path(sys.argv[1]), json.loads(sys.argv[2])
+settings = json.loads(file.read_text()) if file.exists() and file.read_text().strip() else {}
+settings["runtimes"] = settings.get("runtimes", {}) | runtimes
+print(json.dumps(settings, indent=4))
+EOF
+    )" || give_up "$configuration could not be read. As root:" "${by_hand[@]}"
+    mkdir -p "${configuration%/*}"
+    # Whole or not at all: a rename, and a file system that is full leaves the old one.
+    echo "$merged" >"$configuration.new"
+    mv "$configuration.new" "$configuration"
+    kill -HUP "$engine"
+    local end=$((SECONDS + 20))
+    while [ "$SECONDS" -lt "$end" ]; do
+        if registered; then
+            say "gVisor: $(runsc --version | head -n 1)"
+            return
+        fi
+        sleep 0.5
+    done
+    give_up "the engine did not take $configuration. Its own words:" \
+        "tail $state/dockerd.log   # or, with systemd: journalctl -u docker"
+}
+
 case "${1:-}" in
     ensure) ensure ;;
     compose) compose ;;
+    runsc) gvisor ;;
     install) shift; install "$@" ;;
-    *) echo "usage: $0 ensure | compose | install PACKAGE..." >&2; exit 2 ;;
+    *) echo "usage: $0 ensure | compose | runsc | install PACKAGE..." >&2; exit 2 ;;
 esac

@@ -39,6 +39,9 @@ check_engine() {
     if [ "$(fact .MemTotal)" -lt 3500000000 ]; then
         say "" "4 GiB and more are better; with Docker Desktop: Settings, Resources"
     fi
+    if [ "${SEALED_RUNTIME:-}" = runsc ]; then
+        PYTHON="$(find_python || true)" scripts/engine.sh runsc
+    fi
 }
 
 # Sets `compose`: 1 with Compose, 0 on the plain host.
