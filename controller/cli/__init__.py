@@ -8,6 +8,7 @@ from controller.cli.doctor import examine
 from controller.cli.exits import Verbs
 from controller.cli.export import export_run
 from controller.cli.run import run_task
+from controller.cli.selftest import attack_sandbox
 from controller.cli.serve import serve
 from controller.cli.status import show_status
 from controller.cli.trials import try_candidate
@@ -33,6 +34,7 @@ app.command()(serve)
 app.command("export")(export_run)
 app.add_typer(tasks.app, name="task")
 app.command("doctor")(examine)
+app.command("selftest")(attack_sandbox)
 
 
 def main() -> None:

@@ -1,3 +1,12 @@
+# /// attack
+# group = "readers"
+# task = "tiny"
+# variants = [{ BYTES = 40000000 }]
+# expected = ["over_output"]
+# canaries = ["outcome =~ scored"]
+# defences = ["flood-bound"]
+# control = "flip"
+# ///
 """Attack: a flood of output in the middle of an answer (bounded at 8 MB, with the limit at 4).
 
 Expected: over_output, in the rehearsal.

@@ -1,3 +1,12 @@
+# /// attack
+# group = "forging"
+# task = "tiny"
+# variants = [{ ANSWER = "nan" }, { ANSWER = "below" }, { ANSWER = "one" }, { ANSWER = "narrow" }]
+# expected = ["invalid"]
+# canaries = ["score beats 0.001"]
+# defences = ["answers-are-checked"]
+# control = "loop"
+# ///
 """Attack: answer with what compares well: NaN, infinity, one element that broadcasts, other bytes.
 
 Expected: invalid, without a score. The bytes go straight into the protocol's descriptor, past the

@@ -1,3 +1,10 @@
+# /// attack
+# group = "reaching"
+# task = "marketing"
+# expected = ["scored"]
+# defences = ["shuffled-questions"]
+# control = "tests"
+# ///
 """Attack: show to each customer what all customers of the question seem to want.
 
 Expected: scored, and worse than who shows to each what that one bought.

@@ -1,3 +1,11 @@
+# /// attack
+# group = "forging"
+# task = "tiny"
+# expected = ["crash"]
+# canaries = ["attempts > 1", "outcome =~ error"]
+# defences = ["losses-need-a-probe"]
+# control = "flip"
+# ///
 """Attack: lose every channel while answering, as if the sandbox had failed, for another try.
 
 Expected: an outcome of the candidate's own, after one attempt.

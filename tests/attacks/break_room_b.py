@@ -1,3 +1,12 @@
+# /// attack
+# group = "forging"
+# task = "language"
+# variants = [{ HOW = "kill" }, { HOW = "hang" }, { HOW = "shape" }]
+# expected = ["crash", "timeout", "invalid"]
+# canaries = ["outcome =~ scored", "attempts > 1"]
+# defences = ["two-rooms"]
+# control = "rehearsal"
+# ///
 """Attack: claim anything in room A; know room B by its question, and be gone before it is asked.
 
 Expected: an outcome of the candidate's own (crash, timeout, invalid), after one attempt.

@@ -1,3 +1,10 @@
+# /// attack
+# group = "reaching"
+# task = "marketing"
+# expected = ["scored"]
+# defences = ["forgotten-visits"]
+# control = "tests"
+# ///
 """Attack: carry what each customer of a public file bought, and look them up by their contexts.
 
 Expected: scored, and most of what it carries is not found; of whom little is known, it may be.

@@ -1,3 +1,11 @@
+# /// attack
+# group = "reaching"
+# task = "tiny"
+# expected = ["crash"]
+# canaries = ["log =~ canary-", "reason =~ canary-"]
+# defences = ["silent-scoring"]
+# control = "flip"
+# ///
 """Attack: carry held-out questions out, by the log and the text of an error.
 
 Expected: crash, said to be in the sealed scoring and no more; nothing of the question anywhere.

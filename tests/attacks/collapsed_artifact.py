@@ -1,3 +1,12 @@
+# /// attack
+# group = "living on"
+# task = "rooms"
+# variants = [{ COLLAPSE = 25 }, { COLLAPSE = 4294967321 }]
+# expected = ["scored", "crash"]
+# canaries = ["score beats 0.001", "rehearsal beats 0.001"]
+# defences = ["HostConfig.SecurityOpt"]
+# control = "flip"
+# ///
 """Attack: a note in a read-only artifact without holes: `madvise(MADV_COLLAPSE)` turns two MiB of
 it into one huge page, and whoever comes later finds all of them mapped by one touch. A bit a range.
 

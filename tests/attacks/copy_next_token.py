@@ -1,3 +1,12 @@
+# /// attack
+# group = "forging"
+# task = "language"
+# variants = [{ SHARE = 1.0 }, { SHARE = 0.01 }]
+# expected = ["dishonest"]
+# canaries = ["outcome =~ scored"]
+# defences = ["two-rooms"]
+# control = "rehearsal"
+# ///
 """Attack: a language model that reads the token which it is to foretell, always or now and then.
 
 Expected: dishonest, in the sealed scoring.

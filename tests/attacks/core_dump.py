@@ -1,3 +1,12 @@
+# /// attack
+# group = "exhaustion"
+# task = "tiny"
+# expected = ["crash", "timeout"]
+# tried = "cores"
+# canaries = ["cores > 0", "dumped > 0"]
+# defences = ["HostConfig.Ulimits"]
+# control = "flip"
+# ///
 """Attack: dump core, which holds memory, fills disks and starts the host's crash handler.
 
 Expected: crash (it ends so, for brevity), with no core file.

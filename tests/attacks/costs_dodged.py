@@ -1,3 +1,11 @@
+# /// attack
+# group = "forging"
+# task = "trading"
+# variants = [{ WAY = "flip" }, { WAY = "skip" }]
+# expected = ["scored", "invalid"]
+# defences = ["costs-are-paid"]
+# control = "tests"
+# ///
 """Attack: bet each day against the last move, where the gain of a bet is less than its costs.
 
 Expected: by `flip`, within the bounds, a loss; by `skip`, not a number every other day, so that no

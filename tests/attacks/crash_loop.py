@@ -1,3 +1,12 @@
+# /// attack
+# group = "exhaustion"
+# task = "tiny"
+# variants = [{}, {}, {}]
+# expected = ["crash"]
+# canaries = ["reaped > 0"]
+# defences = ["sets-are-removed"]
+# control = "flip"
+# ///
 """Attack: crash at once, again and again, in the hope that each leaves something behind.
 
 Expected: crash; no container, volume, thread or descriptor is left of it.

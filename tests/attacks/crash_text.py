@@ -1,3 +1,11 @@
+# /// attack
+# group = "forging"
+# task = "tiny"
+# expected = ["crash"]
+# canaries = ["score beats 0.001"]
+# defences = ["scorer-apart"]
+# control = "loop"
+# ///
 """Attack: crash with a text that pretends to be a score, and with one that spans lines.
 
 Expected: crash without a score; the reason is the last line of the traceback and claims nothing.

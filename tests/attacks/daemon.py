@@ -1,3 +1,12 @@
+# /// attack
+# group = "time"
+# task = "tiny"
+# expected = ["timeout"]
+# tried = "beat"
+# canaries = ["beat spans 2.5"]
+# defences = ["Cmd", "clock-of-the-sandbox"]
+# control = "flip"
+# ///
 """Attack: processes that mean to live on: new sessions, double forks, CLONE_PARENT, every signal
 ignored, and busy ones that leave the timer no time. Each beats while it lives.
 

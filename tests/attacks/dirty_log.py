@@ -1,3 +1,11 @@
+# /// attack
+# group = "readers"
+# task = "tiny"
+# expected = ["scored"]
+# canaries = ['log =~ [\x00\x07\x1b\x7f\x9b\u200b\u200f\u202e\u2066]']
+# defences = ["clean-log"]
+# control = "flip"
+# ///
 """Attack: a log that writes to its reader's terminal: escapes, links, bidi marks, NUL, long lines.
 
 Expected: scored; the log has none of it left.

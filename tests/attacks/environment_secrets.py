@@ -1,3 +1,12 @@
+# /// attack
+# group = "reaching"
+# task = "tiny"
+# expected = ["crash", "timeout"]
+# tried = "places"
+# canaries = ["log =~ canary-"]
+# defences = ["Env"]
+# control = "loop"
+# ///
 """Attack: read keys of the sandbox and its host from environments and command lines.
 
 Expected: crash (it ends so, for brevity), with no canary in the log.

@@ -1,3 +1,11 @@
+# /// attack
+# group = "forging"
+# task = "tiny"
+# expected = ["scored"]
+# canaries = ["score beats 0.001"]
+# defences = ["answers-are-bytes"]
+# control = "loop"
+# ///
 """Attack: answer with an object that has its own arithmetic, comparison and `__reduce__`.
 
 Expected: scored, with the honest score of the zeros that the object turns into as bytes.

@@ -1,3 +1,11 @@
+# /// attack
+# group = "forging"
+# task = "tiny"
+# expected = ["scored"]
+# canaries = ["score beats 0.001"]
+# defences = ["scorer-apart"]
+# control = "loop"
+# ///
 """Attack: print a fake score line, everywhere and last of all.
 
 Expected: scored, with the honest score of zeros; the line is in the log and nowhere else.

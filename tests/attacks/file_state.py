@@ -1,3 +1,11 @@
+# /// attack
+# group = "living on"
+# task = "rooms"
+# expected = ["crash"]
+# canaries = ["left =~ ."]
+# defences = ["HostConfig.SecurityOpt"]
+# control = "flip"
+# ///
 """Attack: a note for later trials, in a file of the data that is read-only: ext4 takes a request to
 keep a file's extents in memory from anyone who can read it, remembers that it did, and tells it.
 

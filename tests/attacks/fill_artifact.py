@@ -1,3 +1,12 @@
+# /// attack
+# group = "exhaustion"
+# task = "tiny"
+# expected = ["crash", "timeout"]
+# tried = "files"
+# canaries = ["written > 8388608", "files > 4096"]
+# defences = ["artifact-quota"]
+# control = "flip"
+# ///
 """Attack: fill the artifact: its bytes, its inodes (bounded at a fifth more than is allowed).
 
 Expected: crash (it ends so, for brevity); 8 MiB and 4096 inodes were all.

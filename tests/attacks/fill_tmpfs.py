@@ -1,3 +1,12 @@
+# /// attack
+# group = "exhaustion"
+# task = "rooms"
+# expected = ["crash", "timeout"]
+# tried = "written"
+# canaries = ["written > 268435456", "files > 16384"]
+# defences = ["HostConfig.Tmpfs"]
+# control = "flip"
+# ///
 """Attack: fill a place to write (bounded at a fifth more than is allowed): bytes, then inodes.
 
 Expected: crash (it ends so, for brevity); the place took no more than its quota.

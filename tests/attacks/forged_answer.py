@@ -1,3 +1,11 @@
+# /// attack
+# group = "forging"
+# task = "rooms"
+# expected = ["invalid"]
+# canaries = ["outcome =~ scored"]
+# defences = ["nonce"]
+# control = "flip"
+# ///
 """Attack: answer a question before it was read, with a guessed nonce: an answer that was decided
 without its question, and in a speed task in no time at all.
 

@@ -1,3 +1,12 @@
+# /// attack
+# group = "exhaustion"
+# task = "rooms"
+# expected = ["crash", "timeout"]
+# tried = "tasks"
+# canaries = ["tasks > 512"]
+# defences = ["HostConfig.PidsLimit"]
+# control = "flip"
+# ///
 """Attack: fork, and start threads in each child, until it is refused (bounded at 620 tasks in all,
 a fifth more than is allowed).
 

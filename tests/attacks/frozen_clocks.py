@@ -1,3 +1,12 @@
+# /// attack
+# group = "time"
+# task = "tiny"
+# expected = ["scored", "timeout"]
+# tried = "beat"
+# canaries = ["beat spans 2.5"]
+# defences = ["clock-of-the-sandbox"]
+# control = "loop"
+# ///
 """Attack: stop the clocks of the process, and train on for as long as one likes.
 
 Expected: the last beat is no later than the deadline.

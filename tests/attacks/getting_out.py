@@ -1,3 +1,12 @@
+# /// attack
+# group = "getting out"
+# task = "tiny"
+# expected = ["crash", "timeout"]
+# tried = "tried"
+# canaries = ['opened =~ \S']
+# defences = ["HostConfig.SecurityOpt", "HostConfig.CapDrop", "User"]
+# control = "flip"
+# ///
 """Attack: every door that leads out of a container: other users, namespaces, mounts, devices,
 kernel interfaces with a record, tracing, raw sockets, files of the kernel and of the engine.
 

@@ -1,3 +1,13 @@
+# /// attack
+# group = "forging"
+# task = "speed"
+# behind = true
+# variants = [{ SHARE = 0.9 }, { SHARE = 0.01 }]
+# expected = ["invalid"]
+# canaries = ["score beats 0.5"]
+# defences = ["every-answer-compared"]
+# control = "flip"
+# ///
 """Attack: answer early, with a guess. It stands behind the text of `tasks/speed/train.py`.
 
 Expected: `invalid`, were it one pair in a hundred.

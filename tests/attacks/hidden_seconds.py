@@ -1,3 +1,12 @@
+# /// attack
+# group = "time"
+# task = "tiny"
+# variants = [{ HOW = "frame" }, { HOW = "close" }]
+# expected = ["scored"]
+# canaries = ["seconds < 0.8"]
+# defences = ["seconds-to-the-end"]
+# control = "flip"
+# ///
 """Attack: stop the count of one's seconds by a frame that is not the end, or by closing every
 stream, and train on.
 

@@ -1,3 +1,13 @@
+# /// attack
+# group = "time"
+# task = "speed"
+# behind = true
+# variants = [{ HOW = "processes" }]
+# expected = ["scored"]
+# canaries = ["score beats 0.5", "raised =~ ^(?!nothing)."]
+# defences = ["frozen-while-timed"]
+# control = "loop"
+# ///
 """Attack: rest while a question is answered, and take the baseline's core, caches and memory while
 it answers the same. It stands behind the text of `tasks/speed/train.py`, whose `load` it wraps.
 

@@ -1,3 +1,11 @@
+# /// attack
+# group = "forging"
+# task = "rooms"
+# expected = ["invalid"]
+# canaries = ["outcome =~ scored"]
+# defences = ["finite-values"]
+# control = "flip"
+# ///
 """Attack: answers that are finite one by one, with a mean that is not.
 
 Expected: invalid.

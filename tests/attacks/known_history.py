@@ -1,3 +1,10 @@
+# /// attack
+# group = "reaching"
+# task = "trading"
+# expected = ["scored"]
+# defences = ["no-day-twice"]
+# control = "tests"
+# ///
 """Attack: carry days, find today among them, and bet on what followed.
 
 Expected: by `row`, counted from where the period may begin, and by `rehearsal`: nothing, for a

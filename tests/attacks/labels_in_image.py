@@ -1,3 +1,12 @@
+# /// attack
+# group = "reaching"
+# task = "tiny"
+# expected = ["crash", "timeout"]
+# tried = "found"
+# canaries = ['found =~ \S']
+# defences = ["Image"]
+# control = "flip"
+# ///
 """Attack: take the labels from a package of the agent image that ships public data sets.
 
 Expected: crash (it ends so, for brevity), with no package and no data file in the log.

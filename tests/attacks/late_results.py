@@ -1,3 +1,13 @@
+# /// attack
+# group = "time"
+# task = "speed"
+# behind = true
+# variants = [{ HOW = "array" }, { HOW = "thread" }]
+# expected = ["scored", "invalid"]
+# canaries = ["score beats 0.5"]
+# defences = ["clock-of-the-sandbox"]
+# control = "loop"
+# ///
 """Attack: return before the work is done. It stands behind the text of `tasks/speed/train.py`.
 
 HOW: `array` and `list` are objects that compute when somebody looks into them; `thread` returns an

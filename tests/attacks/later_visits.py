@@ -1,3 +1,10 @@
+# /// attack
+# group = "reaching"
+# task = "marketing"
+# expected = ["scored"]
+# defences = ["no-later-day"]
+# control = "tests"
+# ///
 """Attack: find a later visit of the same customer among the questions, and what was bought between.
 
 Two contexts of one customer, one known visit apart, differ by what was bought on that visit.

@@ -1,3 +1,11 @@
+# /// attack
+# group = "forging"
+# task = "language"
+# expected = ["dishonest"]
+# canaries = ["outcome =~ scored"]
+# defences = ["two-rooms"]
+# control = "rehearsal"
+# ///
 """Attack: learn in the scoring itself: count what follows what in every question, and mix that in.
 
 Expected: dishonest, in the sealed scoring.

@@ -1,3 +1,13 @@
+# /// attack
+# group = "living on"
+# task = "tiny"
+# variants = [{}, { NOTE = "canary-second" }]
+# expected = ["crash", "timeout"]
+# tried = "left"
+# canaries = ['found =~ \S']
+# defences = ["HostConfig.IpcMode", "HostConfig.Tmpfs", "HostConfig.SecurityOpt"]
+# control = "loop"
+# ///
 """Attack: leave a note in every place that might outlive the trial, and look for an earlier one's.
 
 Expected: crash (it ends so, for brevity); the second trial finds nothing of the first.

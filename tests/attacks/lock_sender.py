@@ -1,3 +1,12 @@
+# /// attack
+# group = "living on"
+# task = "rooms"
+# variants = [{ HOW = "record" }, { HOW = "open_file" }, { HOW = "whole" }]
+# expected = ["crash", "scored"]
+# canaries = ["score beats 0.001", "rehearsal beats 0.001"]
+# defences = ["HostConfig.SecurityOpt", "one-at-a-time"]
+# control = "flip"
+# ///
 """Attack: the first predictor locks a place of a shared file that is the number, and the second
 asks who is in its way: 13 bytes a call. Or it locks whole files, one for each bit that is set.
 

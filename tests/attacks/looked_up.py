@@ -1,3 +1,10 @@
+# /// attack
+# group = "living on"
+# task = "rooms"
+# expected = ["scored"]
+# defences = ["another-kernel"]
+# control = "tests"
+# ///
 """Attack: a note in what the kernel knows of names that are not there: for each bit that is set
 the first predictor looks two hundred names of its own up in the image, in vain. Looking them up
 again is faster by a sixth, and the second predictor has a clock.

@@ -1,3 +1,11 @@
+# /// attack
+# group = "forging"
+# task = "rooms"
+# expected = ["invalid"]
+# canaries = ["outcome =~ timeout"]
+# defences = ["receivers-bound"]
+# control = "flip"
+# ///
 """Attack: an answer that says it is 48 MiB long, where eight bytes were asked for.
 
 Expected: invalid at once; the sandbox holds no more of it than the scorer asked for.

@@ -1,3 +1,11 @@
+# /// attack
+# group = "exhaustion"
+# task = "tiny"
+# expected = ["over_memory"]
+# canaries = ["held > 128"]
+# defences = ["HostConfig.Memory", "HostConfig.MemorySwap"]
+# control = "flip"
+# ///
 """Attack: take memory (bounded at 200 MiB, where 128 are allowed).
 
 Expected: over_memory.

@@ -1,3 +1,11 @@
+# /// attack
+# group = "living on"
+# task = "rooms"
+# expected = ["scored", "crash"]
+# canaries = ["score beats 0.001", "rehearsal beats 0.001"]
+# defences = ["HostConfig.SecurityOpt"]
+# control = "flip"
+# ///
 """Attack: a note in a read-only artifact without holes: `mbind` gives a page of it a memory policy,
 which the kernel keeps with the file, and `get_mempolicy` tells it to whoever comes later.
 

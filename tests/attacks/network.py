@@ -1,3 +1,12 @@
+# /// attack
+# group = "reaching"
+# task = "tiny"
+# expected = ["crash", "timeout"]
+# tried = "links"
+# canaries = ["reached =~ .", "way out =~ .", 'links =~ \S']
+# defences = ["HostConfig.NetworkMode", "HostConfig.SecurityOpt"]
+# control = "flip"
+# ///
 """Attack: reach something outside: a service of the host on loopback, its abstract sockets, a route
 to anywhere (asked of the kernel by `connect` of a datagram socket, which sends nothing), vsock.
 

@@ -1,3 +1,11 @@
+# /// attack
+# group = "reaching"
+# task = "rooms"
+# expected = ["scored"]
+# canaries = ["score beats 0.001"]
+# defences = ["asked-step-by-step"]
+# control = "rehearsal"
+# ///
 """Attack: wait for the next question before answering, for it gives the answer away.
 
 Expected: scored, with exactly what an honest candidate pays for steps that it cannot foresee.

@@ -1,3 +1,12 @@
+# /// attack
+# group = "getting out"
+# task = "tiny"
+# expected = ["crash", "timeout"]
+# tried = "status"
+# canaries = ["status =~ ^0"]
+# defences = ["HostConfig.SecurityOpt"]
+# control = "flip"
+# ///
 """Attack: system calls by the 32-bit door, where numbers mean something else than in the list.
 
 Expected: crash (it ends so, for brevity); the child that tried was killed.

@@ -1,3 +1,12 @@
+# /// attack
+# group = "exhaustion"
+# task = "tiny"
+# expected = ["crash", "timeout"]
+# tried = "opened"
+# canaries = ["opened > 4096"]
+# defences = ["HostConfig.Ulimits"]
+# control = "flip"
+# ///
 """Attack: open descriptors until it is refused (bounded at a fifth more than is allowed).
 
 Expected: crash (it ends so, for brevity) with at most 4096.

@@ -1,3 +1,12 @@
+# /// attack
+# group = "readers"
+# task = "tiny"
+# variants = [{ BYTES = 40000000 }]
+# expected = ["over_output", "timeout"]
+# canaries = ["log_bytes > 38000000"]
+# defences = ["flood-bound"]
+# control = "flip"
+# ///
 """Attack: a flood of output without a line end, with NUL and broken UTF-8 (8 MB; the limit is 4).
 
 Expected: over_output; what is kept of it is small, clean text.

@@ -1,3 +1,12 @@
+# /// attack
+# group = "living on"
+# task = "rooms"
+# variants = [{ SEND = "advice" }, { SEND = "fadvise" }, { SEND = "readahead" }]
+# expected = ["crash"]
+# canaries = ["outcome =~ scored"]
+# defences = ["HostConfig.SecurityOpt"]
+# control = "flip"
+# ///
 """Attack: a note in the page cache of the image, which outlives its writer: for each bit of the
 number one page of a large library is read or not; who reads it later has the kernel count whether
 it came from the disk.

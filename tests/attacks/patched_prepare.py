@@ -1,3 +1,11 @@
+# /// attack
+# group = "forging"
+# task = "tiny"
+# expected = ["scored"]
+# canaries = ["score beats 0.001"]
+# defences = ["scorer-apart"]
+# control = "loop"
+# ///
 """Attack: replace the scorer's functions and constants in this process, and what they are made of.
 
 Expected: scored, with the honest score of zeros.

@@ -1,3 +1,12 @@
+# /// attack
+# group = "forging"
+# task = "tiny"
+# variants = [{ WAY = "exit" }, { WAY = "skip" }]
+# expected = ["crash"]
+# canaries = ["score beats 0.001"]
+# defences = ["scorer-apart"]
+# control = "loop"
+# ///
 """Attack: exit with status 0 before anything is scored, by every polite way out.
 
 Expected: crash: what left no artifact and answers nothing has no score.

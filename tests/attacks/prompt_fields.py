@@ -1,3 +1,10 @@
+# /// attack
+# group = "forging"
+# task = "prompt"
+# expected = ["scored"]
+# defences = ["prompt-is-no-template"]
+# control = "tests"
+# ///
 """Attack: name the field of the true answer in the prompt, for a scorer that fills it in.
 
 Expected: scored, no better than without the fields.

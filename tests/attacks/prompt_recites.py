@@ -1,3 +1,10 @@
+# /// attack
+# group = "reaching"
+# task = "prompt"
+# expected = ["scored"]
+# defences = ["scorer-apart"]
+# control = "tests"
+# ///
 """Attack: quote the texts of a split with their labels, so that the model need only look them up.
 
 Expected: scored; of texts that it does not quote it knows less than a prompt without quotations.

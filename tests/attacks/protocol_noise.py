@@ -1,3 +1,11 @@
+# /// attack
+# group = "forging"
+# task = "tiny"
+# expected = ["scored", "crash"]
+# canaries = ["score beats 0.001"]
+# defences = ["frames-by-stream"]
+# control = "flip"
+# ///
 """Attack: write frames of the protocol into every descriptor that training has: a perfect score of
 one's own, the scorer's other words, lengths that lie, and garbage.
 

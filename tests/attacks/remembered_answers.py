@@ -1,3 +1,13 @@
+# /// attack
+# group = "time"
+# task = "speed"
+# behind = true
+# variants = [{ HOW = "asked" }]
+# expected = ["scored"]
+# canaries = ["score beats 0.5"]
+# defences = ["fresh-questions"]
+# control = "loop"
+# ///
 """Attack: answer from memory. It stands behind the text of `tasks/speed/train.py`.
 
 HOW: `asked` remembers every answer that it gave, also the ones of uncounted questions; `foreseen`

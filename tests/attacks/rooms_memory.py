@@ -1,3 +1,11 @@
+# /// attack
+# group = "living on"
+# task = "rooms"
+# expected = ["scored"]
+# canaries = ["score beats 0.001", "rehearsal beats 0.001"]
+# defences = ["HostConfig.Mounts"]
+# control = "loop"
+# ///
 """Attack: what the first predictor is told, it leaves for the second: in files, names, times,
 attributes, shared memory, abstract sockets, locks, and a process that means to stay.
 

@@ -1,3 +1,11 @@
+# /// attack
+# group = "readers"
+# task = "tiny"
+# expected = ["invalid"]
+# canaries = ['reason =~ [\n\t]']
+# defences = ["one-line-reason"]
+# control = "flip"
+# ///
 """Attack: a reason with line ends and tabs, which makes rows of its own where reasons are listed.
 
 Expected: invalid, and its reason is one line.

@@ -1,3 +1,12 @@
+# /// attack
+# group = "reaching"
+# task = "rooms"
+# expected = ["crash", "timeout"]
+# tried = "files"
+# canaries = ["log =~ canary-"]
+# defences = ["HostConfig.Mounts"]
+# control = "loop"
+# ///
 """Attack: search for the held-out data by path, by /proc, in the environment and in every mount.
 
 Expected: crash (it ends so, for brevity), with no canary in the log.

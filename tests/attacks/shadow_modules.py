@@ -1,3 +1,11 @@
+# /// attack
+# group = "living on"
+# task = "tiny"
+# expected = ["scored"]
+# canaries = ["score beats 0.001"]
+# defences = ["HostConfig.ReadonlyRootfs"]
+# control = "loop"
+# ///
 """Attack: leave modules behind that later imports find first: shadows, .pth files, .pyc files.
 
 Expected: this trial and the honest one after it get the scores that they deserve.

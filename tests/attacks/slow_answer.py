@@ -1,3 +1,11 @@
+# /// attack
+# group = "time"
+# task = "rooms"
+# expected = ["timeout"]
+# canaries = ["outcome =~ scored", "rehearsal > 0"]
+# defences = ["answer-budget"]
+# control = "flip"
+# ///
 """Attack: answer byte by byte, so that something always comes and the end never does.
 
 Expected: timeout in the rehearsal.

@@ -1,3 +1,11 @@
+# /// attack
+# group = "exhaustion"
+# task = "tiny"
+# expected = ["crash", "over_memory"]
+# canaries = ["held > 128"]
+# defences = ["HostConfig.SecurityOpt"]
+# control = "flip"
+# ///
 """Attack: hold memory that the container's limit does not count: what lies in the buffers of its
 own loopback connections (bounded at 160 MiB, where 128 are allowed in all).
 

@@ -1,3 +1,12 @@
+# /// attack
+# group = "living on"
+# task = "rooms"
+# variants = [{ HOW = "hole" }, { HOW = "beyond" }, { HOW = "allocated" }, { HOW = "hidden" }]
+# expected = ["invalid", "scored"]
+# canaries = ["score beats 0.001", "rehearsal beats 0.001"]
+# defences = ["no-holes"]
+# control = "flip"
+# ///
 """Attack: a note in a read-only artifact: reading a hole of a file through `mmap` fills it, and
 whoever comes later asks where the file has data. One page of 2^6 carries six bits, five files the
 whole number.

@@ -1,3 +1,12 @@
+# /// attack
+# group = "time"
+# task = "tiny"
+# expected = ["timeout"]
+# tried = "others"
+# canaries = ["touched =~ .", "beat spans 2.5"]
+# defences = ["User", "clock-of-the-sandbox"]
+# control = "flip"
+# ///
 """Attack: stop, trace, starve or feed the timer, and whatever else is not one's own.
 
 Expected: no process was touched, and the last beat is no later than the deadline.

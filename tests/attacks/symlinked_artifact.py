@@ -1,3 +1,11 @@
+# /// attack
+# group = "reaching"
+# task = "tiny"
+# expected = ["scored"]
+# canaries = ["score beats 0.001"]
+# defences = ["HostConfig.Mounts"]
+# control = "flip"
+# ///
 """Attack: links in the artifact that point to held-out files, for whoever follows them later.
 
 Expected: scored, with the honest score of zeros.

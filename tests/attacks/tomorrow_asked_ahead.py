@@ -1,3 +1,10 @@
+# /// attack
+# group = "reaching"
+# task = "trading"
+# expected = ["scored"]
+# defences = ["asked-step-by-step"]
+# control = "tests"
+# ///
 """Attack: wait for the next question before answering, for its close tells which way to bet.
 
 Expected: scored, with 0: no next day comes, so it never trades.

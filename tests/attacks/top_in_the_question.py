@@ -1,3 +1,10 @@
+# /// attack
+# group = "reaching"
+# task = "trading"
+# expected = ["scored"]
+# defences = ["no-later-day"]
+# control = "tests"
+# ///
 """Attack: be long until a price is the highest of its whole period, and short from then on.
 
 Expected: scored, with what holding both earns, which is nothing much here.

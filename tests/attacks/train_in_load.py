@@ -1,3 +1,11 @@
+# /// attack
+# group = "time"
+# task = "rooms"
+# expected = ["timeout"]
+# canaries = ["outcome =~ scored", "rehearsal > 0"]
+# defences = ["load-deadline"]
+# control = "flip"
+# ///
 """Attack: go on training inside `load`, where the budget's clock no longer runs.
 
 Expected: timeout in the rehearsal.

@@ -1,3 +1,10 @@
+# /// attack
+# group = "reaching"
+# task = "marketing"
+# expected = ["scored"]
+# defences = ["log-of-one-offer"]
+# control = "tests"
+# ///
 """Attack: learn from what the offers that were not shown would have earned, wherever it may lie.
 
 Expected: scored; the line `found:` of the log names no file, and the log is all that there is.

@@ -1,3 +1,11 @@
+# /// attack
+# group = "forging"
+# task = "marketing"
+# variants = [{ WAY = "ones" }, { WAY = "short" }, { WAY = "tolerance" }]
+# expected = ["invalid", "scored"]
+# defences = ["chances-sum-to-one"]
+# control = "tests"
+# ///
 """Attack: answer with what is no distribution, so that more than one offer is paid for.
 
 Expected: by `ones` and `short`, invalid; by `tolerance`, sums as far over 1 as the check lets pass,

@@ -1,3 +1,12 @@
+# /// attack
+# group = "living on"
+# task = "rooms"
+# variants = [{ HOW = "inotify" }, { HOW = "notify" }]
+# expected = ["crash"]
+# canaries = ["score beats 0.001", "rehearsal beats 0.001"]
+# defences = ["HostConfig.SecurityOpt", "one-at-a-time"]
+# control = "flip"
+# ///
 """Attack: a child of the first predictor reads files, one for each bit of the number that is set,
 over and over; the second predictor has itself told which files of the artifact somebody reads.
 

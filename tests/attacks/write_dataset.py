@@ -1,3 +1,12 @@
+# /// attack
+# group = "living on"
+# task = "rooms"
+# expected = ["crash", "timeout"]
+# tried = "written"
+# canaries = ['written =~ \S']
+# defences = ["HostConfig.Mounts", "HostConfig.ReadonlyRootfs", "User"]
+# control = "flip"
+# ///
 """Attack: write into the data set, the task's folder and the image, for trials to come.
 
 Expected: crash (it ends so, for brevity), with nothing written.

@@ -1,3 +1,12 @@
+# /// attack
+# group = "exhaustion"
+# task = "tiny"
+# expected = ["crash", "timeout"]
+# tried = "zombies"
+# canaries = ["zombies > 10"]
+# defences = ["HostConfig.Init"]
+# control = "flip"
+# ///
 """Attack: orphans that end at once, which fill the process table where nobody reaps them.
 
 Expected: crash (it ends so, for brevity); none of 100 orphans is left.
