@@ -115,6 +115,9 @@ class Loop:
         proposal = self._agent.propose(self._run.view())
         if proposal is None:
             return Halted(halt=Halt.exhausted, detail=f"{name} has no more candidates.")
+        if isinstance(proposal, Halted):
+            return proposal
+        name = proposal.agent or name
         proposal = checked(proposal, self._ledger)
         if isinstance(proposal, Unfit):
             self._ledger.refuse(agent=name, hypothesis=proposal.hypothesis, reason=proposal.reason)
