@@ -16,6 +16,8 @@ class Candidate(Struct, frozen=True, kw_only=True):
 
     source: str
     hypothesis: str
+    agent: str | None = None
+    """Who of several proposed it; None: the agent itself."""
 
 
 class Unfit(Struct, frozen=True, kw_only=True):
@@ -23,6 +25,8 @@ class Unfit(Struct, frozen=True, kw_only=True):
 
     hypothesis: str
     reason: str
+    agent: str | None = None
+    """As a candidate's."""
 
 
 class Agent(Protocol):
