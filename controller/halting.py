@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from controller.ledger.rows import Halt, RunLimits, Tally, Wanted
+from controller.ledger.rows import Cost, Halt, RunLimits, Spending, Tally, Wanted
 
 ERRORS_IN_A_ROW = 3
 """Trials that failed by our own fault: going on would burn the agent's proposals."""
@@ -50,6 +50,8 @@ def halted(
         return Halted(halt=Halt.experiments, detail=f"{most} experiments are done.")
     if (hours := limits.most_hours) is not None and tally.seconds >= hours * 3600:
         return Halted(halt=Halt.hours, detail=f"{hours:g} hours are over.")
+    if (hours := limits.most_hours_a_day) is not None and tally.seconds_today >= hours * 3600:
+        return Halted(halt=Halt.day, detail=f"{hours:g} hours of this day (UTC) are over.")
     if limits.plateau is not None and tally.since_kept >= limits.plateau:
         return Halted(
             halt=Halt.plateau, detail=f"None of the last {tally.since_kept} experiments was kept."
@@ -67,3 +69,38 @@ def halted(
             detail=f"{tally.refusals_in_a_row} proposals in a row were no candidates.",
         )
     return None
+
+
+def unaffordable(spent: Spending, today: Spending, most: Cost, limits: RunLimits) -> Halted | None:
+    """Why a call that can cost so much is not made, or None. Asked before each call."""
+    tokens = most.prompt_tokens + most.completion_tokens
+    for halt, used, of_today, cost, whole, daily in (
+        (Halt.calls, spent.calls, today.calls, 1, limits.most_calls, limits.most_calls_a_day),
+        (
+            Halt.tokens,
+            spent.tokens,
+            today.tokens,
+            tokens,
+            limits.most_tokens,
+            limits.most_tokens_a_day,
+        ),
+        (
+            Halt.dollars,
+            spent.dollars,
+            today.dollars,
+            most.nanodollars / 1e9,
+            limits.most_dollars,
+            limits.most_dollars_a_day,
+        ),
+    ):
+        if whole is not None and used + cost > whole:
+            return Halted(halt=halt, detail=_beyond(used, whole, halt, cost))
+        if daily is not None and of_today + cost > daily:
+            detail = f"Today (UTC): {_beyond(of_today, daily, halt, cost)}"
+            return Halted(halt=Halt.day, detail=detail)
+    return None
+
+
+def _beyond(used: float, limit: float, unit: Halt, cost: float) -> str:
+    more = "" if unit is Halt.calls else f", and the next call may take {cost:.6g}"
+    return f"{used:.6g} of {limit:g} {unit} are spent{more}."
