@@ -121,8 +121,18 @@ class Ledger(Calls):
         row = self._one("number_of_candidate", candidate_hash=candidate_hash(candidate))
         return None if row is None else row["number"]
 
-    def refusals(self) -> list[Refusal]:
-        return [msgspec.convert(row, Refusal) for row in self._all("refusals")]
+    def number_of_fingerprint(self, fingerprint: str) -> int | None:
+        """The first experiment that has this fingerprint."""
+        row = self._one("number_of_fingerprint", fingerprint=fingerprint)
+        return None if row is None else row["number"]
+
+    def without_fingerprint(self) -> list[int]:
+        """Experiments that the sandbox was not asked about yet: the baseline, at first."""
+        return [row["number"] for row in self._all("without_fingerprint")]
+
+    def refusals(self, *, after: int = -1) -> list[Refusal]:
+        """What was refused in place of the experiments after a number; by default all."""
+        return [msgspec.convert(row, Refusal) for row in self._all("refusals", after=after)]
 
     def sessions(self) -> list[Session]:
         return [msgspec.convert(row, Session) for row in self._all("sessions")]
@@ -168,6 +178,7 @@ class Ledger(Calls):
                 hypothesis="the task's own train.py",
                 candidate=train,
                 candidate_hash=candidate_hash(train),
+                fingerprint=None,
                 parent=None,
             )
 
@@ -203,7 +214,14 @@ class Ledger(Calls):
         with self._change():
             self._db.execute(self._query("end_stage"))
 
-    def propose(self, *, agent: str, hypothesis: str, candidate: str, parent: int) -> None:
+    def set_fingerprint(self, number: int, fingerprint: str) -> None:
+        """Store what the sandbox made of an experiment's candidate."""
+        with self._change():
+            self._write("set_fingerprint", number=number, fingerprint=fingerprint)
+
+    def propose(
+        self, *, agent: str, hypothesis: str, candidate: str, fingerprint: str, parent: int
+    ) -> None:
         """Store the next experiment's candidate."""
         with self._change():
             self._write(
@@ -212,6 +230,7 @@ class Ledger(Calls):
                 hypothesis=hypothesis,
                 candidate=candidate,
                 candidate_hash=candidate_hash(candidate),
+                fingerprint=fingerprint,
                 parent=parent,
             )
 

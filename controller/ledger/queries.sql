@@ -78,11 +78,20 @@ FROM trials WHERE number = 1 AND log IS NOT NULL AND experiment = :number;
 -- name: number_of_candidate
 SELECT number FROM experiments WHERE candidate_hash = :candidate_hash;
 
+-- name: number_of_fingerprint
+SELECT min(number) AS number FROM experiments WHERE fingerprint = :fingerprint;
+
+-- name: without_fingerprint
+SELECT number FROM experiments WHERE fingerprint IS NULL ORDER BY number;
+
+-- name: set_fingerprint
+UPDATE experiments SET fingerprint = :fingerprint WHERE number = :number;
+
 -- name: insert_experiment
-INSERT INTO experiments (number, state, agent, hypothesis, candidate, candidate_hash, parent,
-                         proposed_at)
+INSERT INTO experiments (number, state, agent, hypothesis, candidate, candidate_hash, fingerprint,
+                         parent, proposed_at)
 SELECT coalesce(max(number) + 1, 0), 'proposed', :agent, :hypothesis, :candidate,
-       :candidate_hash, :parent, :now
+       :candidate_hash, :fingerprint, :parent, :now
 FROM experiments;
 
 -- name: delete_experiment
@@ -93,7 +102,8 @@ INSERT INTO refusals (experiment, agent, hypothesis, reason, refused_at)
 SELECT coalesce(max(number) + 1, 0), :agent, :hypothesis, :reason, :now FROM experiments;
 
 -- name: refusals
-SELECT number, experiment, agent, hypothesis, reason, refused_at FROM refusals ORDER BY number;
+SELECT number, experiment, agent, hypothesis, reason, refused_at FROM refusals
+WHERE experiment > :after ORDER BY number;
 
 -- name: insert_trial
 INSERT INTO trials (key, experiment, number, started_at) VALUES (:key, :experiment, 1, :now);
