@@ -1,8 +1,10 @@
 """When a run stops proposing, and why. Pure: counts in, reason out."""
 
+from datetime import datetime, timedelta
+
 from msgspec import Struct
 
-from controller.ledger.rows import Halt, RunLimits, Tally, Wanted
+from controller.ledger.rows import Cost, Halt, RunLimits, Spending, Tally, Wanted
 
 ERRORS_IN_A_ROW = 3
 """Trials that failed by our own fault: going on would burn the agent's proposals."""
@@ -10,6 +12,8 @@ REFUSALS_IN_A_ROW = 20
 """Proposals that were no candidates."""
 DISHONEST = 5
 """Candidates that an audit caught: an agent that cheats is not to be run all night."""
+PASSING = frozenset({Halt.day, Halt.provider})
+"""What is over by itself: the process stays, and goes on."""
 FREE_BYTES = 256 * 2**20
 """Free space that ledger and repository must have: a full disk must not meet them in a commit."""
 
@@ -19,6 +23,8 @@ class Halted(Struct, frozen=True, kw_only=True):
 
     halt: Halt
     detail: str
+    wait_seconds: float | None = None
+    """It goes on by itself after so long; None: not by itself."""
 
 
 def is_full(free_bytes: int) -> bool:
@@ -50,6 +56,8 @@ def halted(
         return Halted(halt=Halt.experiments, detail=f"{most} experiments are done.")
     if (hours := limits.most_hours) is not None and tally.seconds >= hours * 3600:
         return Halted(halt=Halt.hours, detail=f"{hours:g} hours are over.")
+    if (hours := limits.most_hours_a_day) is not None and tally.seconds_today >= hours * 3600:
+        return Halted(halt=Halt.day, detail=f"{hours:g} hours of this day (UTC) are over.")
     if limits.plateau is not None and tally.since_kept >= limits.plateau:
         return Halted(
             halt=Halt.plateau, detail=f"None of the last {tally.since_kept} experiments was kept."
@@ -67,3 +75,52 @@ def halted(
             detail=f"{tally.refusals_in_a_row} proposals in a row were no candidates.",
         )
     return None
+
+
+def is_last(tally: Tally, limits: RunLimits) -> bool:
+    """Whether the next experiment is the last one that its limit allows."""
+    most = limits.most_experiments
+    return most is not None and tally.experiments + 1 >= most
+
+
+def unaffordable(spent: Spending, today: Spending, most: Cost, limits: RunLimits) -> Halted | None:
+    """Why a call that can cost so much is not made, or None. Asked before each call."""
+    tokens = most.prompt_tokens + most.completion_tokens
+    for halt, used, of_today, cost, whole, daily in (
+        (Halt.calls, spent.calls, today.calls, 1, limits.most_calls, limits.most_calls_a_day),
+        (
+            Halt.tokens,
+            spent.tokens,
+            today.tokens,
+            tokens,
+            limits.most_tokens,
+            limits.most_tokens_a_day,
+        ),
+        (
+            Halt.dollars,
+            spent.dollars,
+            today.dollars,
+            most.nanodollars / 1e9,
+            limits.most_dollars,
+            limits.most_dollars_a_day,
+        ),
+    ):
+        if whole is not None and used + cost > whole:
+            return Halted(halt=halt, detail=_beyond(used, whole, halt, cost))
+        if daily is not None and of_today + cost > daily:
+            detail = f"Today (UTC): {_beyond(of_today, daily, halt, cost)}"
+            return Halted(halt=Halt.day, detail=detail)
+    return None
+
+
+def seconds_to_wait(end: Halted, now: datetime) -> float:
+    """Until a halt of `PASSING` is over: what it says, or the rest of the day (UTC)."""
+    if end.wait_seconds is not None:
+        return end.wait_seconds
+    tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return (tomorrow - now).total_seconds()
+
+
+def _beyond(used: float, limit: float, unit: Halt, cost: float) -> str:
+    more = "" if unit is Halt.calls else f", and the next call may take {cost:.6g}"
+    return f"{used:.6g} of {limit:g} {unit} are spent{more}."

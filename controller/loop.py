@@ -115,15 +115,22 @@ class Loop:
         proposal = self._agent.propose(self._run.view())
         if proposal is None:
             return Halted(halt=Halt.exhausted, detail=f"{name} has no more candidates.")
-        proposal = checked(proposal, self._ledger)
-        if isinstance(proposal, Unfit):
-            self._ledger.refuse(agent=name, hypothesis=proposal.hypothesis, reason=proposal.reason)
-            self._watcher.refused(proposal)
+        if isinstance(proposal, Halted):
+            return proposal
+        for number in self._ledger.without_fingerprint():
+            fingerprint = self._sandbox.fingerprint(self._ledger.candidate(number))
+            self._ledger.set_fingerprint(number, fingerprint)
+        found = checked(proposal, self._ledger, self._sandbox)
+        name = found.agent or name
+        if isinstance(found, Unfit):
+            self._ledger.refuse(agent=name, hypothesis=found.hypothesis, reason=found.reason)
+            self._watcher.refused(found)
         else:
             self._ledger.propose(
                 agent=name,
-                hypothesis=proposal.hypothesis,
-                candidate=proposal.source,
+                hypothesis=found.hypothesis,
+                candidate=found.source,
+                fingerprint=found.fingerprint,
                 parent=champion.number,
             )
         return None

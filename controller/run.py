@@ -80,6 +80,10 @@ class Run:
             champion=champion,
             experiments=tuple(self._seen),
             proposals=tally.experiments + tally.refused,
+            refused=[
+                visible.Refused(agent=r.agent, hypothesis=r.hypothesis, reason=r.reason)
+                for r in self.ledger.refusals(after=champion.number)
+            ],
         )
 
     def _told(self, experiment: Experiment) -> visible.Seen:

@@ -32,6 +32,8 @@ class Seen(Struct, frozen=True, kw_only=True):
     """One experiment as an agent sees it."""
 
     number: int
+    agent: str
+    """Who proposed it."""
     candidate: str
     hypothesis: str
     outcome: Outcome
@@ -46,6 +48,14 @@ class Seen(Struct, frozen=True, kw_only=True):
     """Of the trainer."""
 
 
+class Refused(Struct, frozen=True, kw_only=True):
+    """A proposal that was no candidate, as an agent sees it."""
+
+    agent: str
+    hypothesis: str
+    reason: str
+
+
 class View(Struct, frozen=True, kw_only=True):
     """All that an agent is given to propose from."""
 
@@ -57,6 +67,8 @@ class View(Struct, frozen=True, kw_only=True):
     """All recorded ones by number, the baseline first."""
     proposals: int
     """How many were made after the baseline, refused ones included."""
+    refused: Sequence[Refused]
+    """Proposals since the champion that were no candidates, the oldest first."""
 
 
 def seen(
@@ -75,6 +87,7 @@ def seen(
         raise ValueError(f"experiment {experiment.number} is not decided yet")
     return Seen(
         number=experiment.number,
+        agent=experiment.agent,
         candidate=candidate,
         hypothesis=experiment.hypothesis,
         outcome=experiment.outcome,

@@ -325,6 +325,13 @@ class Sandbox(Protocol):
         """Compare scored trials of one task by their keys, example by example."""
         ...
 
+    def fingerprint(self, candidate: str) -> str:
+        """Digest of a candidate as 64 hexadecimal digits; comments and layout don't change it.
+
+        It runs nothing. A text that is no Python has that of its bytes. Raises `BadCandidate`.
+        """
+        ...
+
     def doctor(self) -> list[Check]:
         """Try every promise of the policy, and look at what is around the containers."""
         ...

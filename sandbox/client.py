@@ -89,6 +89,10 @@ class SandboxClient:
         """See `api.Sandbox`."""
         return self._call(wire.COMPARE, wire.Sides(list(first), list(second)), Comparison)
 
+    def fingerprint(self, candidate: str) -> str:
+        """See `api.Sandbox`."""
+        return self._call(wire.FINGERPRINT, wire.Source(candidate), str)
+
     def doctor(self) -> list[Check]:
         """See `api.Sandbox`."""
         return self._call(wire.DOCTOR, None, list[Check])

@@ -79,11 +79,11 @@ class RoleContainer:
         self._timer = main
         self._execute(exec_spec(self.order, modules), most)
 
-    def start_program(self, program: Sequence[str]) -> None:
+    def start_program(self, program: Sequence[str], most: int = 0) -> None:
         """Start it with another program in the runner's place: for probes."""
         self._timer = Stream(self._engine.attach(self.id, output=False), self.log)
         self._engine.start(self.id)
-        self._execute(exec_spec(self.order) | {"Cmd": list(program)}, 0)
+        self._execute(exec_spec(self.order) | {"Cmd": list(program)}, most)
 
     def _execute(self, spec: dict[str, Any], most: int) -> None:
         self._execution, connection = self._engine.execute(self.id, spec)

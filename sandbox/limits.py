@@ -24,6 +24,8 @@ ENGINE_CALL = 30
 """Deadline of every call to the engine, a build's steps and the wait for a death apart."""
 QUARANTINE = 5
 """What could not be removed is tried again after this, for as long as it takes."""
+FINGERPRINT = 5
+"""A candidate that takes longer to parse has the fingerprint of its bytes."""
 ASLEEP = 1
 """A trial in which the machine slept longer is our `error`."""
 DISK = 2

@@ -60,6 +60,7 @@ class Api:
             (wire.RESULT, lambda name: sandbox.result(name.name), wire.Name),
             (wire.CANCEL, lambda name: sandbox.cancel(name.name), wire.Name),
             (wire.COMPARE, lambda b: sandbox.compare(b.first, b.second), wire.Sides),
+            (wire.FINGERPRINT, lambda b: sandbox.fingerprint(b.candidate), wire.Source),
             (wire.DOCTOR, lambda _: sandbox.doctor(), None),
             (wire.REAP, lambda _: sandbox.reap(), None),
         ]

@@ -23,6 +23,7 @@ from sandbox.api import (
 from sandbox.candidate import check_candidate
 from sandbox.doctor import examine
 from sandbox.errors import BadCandidate, BadTask, DataAltered, NoSpace
+from sandbox.fingerprint import fingerprint
 from sandbox.gpus import Gpus
 from sandbox.host import Host
 from sandbox.own_image import build_own_images
@@ -208,6 +209,12 @@ class Service:
     def compare(self, first: Sequence[str], second: Sequence[str]) -> Comparison:
         """See `api.Sandbox`."""
         return self._results.compare(first, second)
+
+    def fingerprint(self, candidate: str) -> str:
+        """See `api.Sandbox`."""
+        check_candidate(candidate)
+        with self.trials.slot:
+            return fingerprint(self._host, candidate)
 
     # ---- the house -------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ RUN = "/v1/run"
 RESULT = "/v1/result"
 CANCEL = "/v1/cancel"
 COMPARE = "/v1/compare"
+FINGERPRINT = "/v1/fingerprint"
 DOCTOR = "/v1/doctor"
 REAP = "/v1/reap"
 INFO = "/v1/info"
@@ -24,6 +25,12 @@ class Name(Struct, frozen=True, forbid_unknown_fields=True):
     """A task's hash or a trial's key."""
 
     name: str
+
+
+class Source(Struct, frozen=True, forbid_unknown_fields=True):
+    """A candidate's text."""
+
+    candidate: str
 
 
 class Sides(Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from controller.halting import Halted
 from controller.visible import View
 
 
@@ -16,6 +17,8 @@ class Candidate(Struct, frozen=True, kw_only=True):
 
     source: str
     hypothesis: str
+    agent: str | None = None
+    """Who of several proposed it; None: the agent itself."""
 
 
 class Unfit(Struct, frozen=True, kw_only=True):
@@ -23,6 +26,8 @@ class Unfit(Struct, frozen=True, kw_only=True):
 
     hypothesis: str
     reason: str
+    agent: str | None = None
+    """As a candidate's."""
 
 
 class Agent(Protocol):
@@ -33,6 +38,6 @@ class Agent(Protocol):
         """What the ledger calls it."""
         ...
 
-    def propose(self, view: View) -> Candidate | Unfit | None:
-        """The next proposal; None: there will be no more."""
+    def propose(self, view: View) -> Candidate | Unfit | Halted | None:
+        """The next proposal; None: there will be no more; `Halted`: none now, and why."""
         ...

@@ -59,9 +59,13 @@ class Search:
         tried = {values for _, values in kin}
         kept = [found for seen, found in kin if seen.decision is Decision.kept]
         first = _changed(kept[-2], kept[-1]) if len(kept) > 1 else 0
+        # Another agent may have tried the same values, with other comments.
+        refused = {proposal.hypothesis for proposal in view.refused}
         for values in chain(_neighbours(champion, first), self._draws(champion, kin, view)):
             if values not in tried:
-                return _candidate(champion, values)
+                candidate = _candidate(champion, values)
+                if candidate.hypothesis not in refused:
+                    return candidate
         return None
 
     def _draws(self, champion: Marked, kin: Sequence[_Kin], view: View) -> Iterator[_Values]:

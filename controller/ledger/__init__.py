@@ -6,28 +6,27 @@ skipped nor made twice.
 """
 
 import hashlib
-import re
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Self
+from collections.abc import Iterable
 
 import msgspec
 
 from controller.decision import Judgement
-from controller.errors import Failed, NotFound
+from controller.errors import NotFound
+from controller.ledger.calls import Calls
 from controller.ledger.rows import (
     Accepted,
+    Call,
+    Cost,
     Experiment,
     Halt,
+    Model,
     NewRun,
     Now,
     Refusal,
     RunLimits,
     RunRow,
     Session,
+    Spending,
     State,
     Tally,
     Wanted,
@@ -36,43 +35,24 @@ from sandbox.api import Check, Outcome, Progress, TaskSettings, TrialResult
 
 __all__ = [
     "Accepted",
+    "Call",
+    "Cost",
     "Experiment",
     "Halt",
     "Ledger",
+    "Model",
     "NewRun",
     "Now",
     "Refusal",
     "RunLimits",
     "RunRow",
     "Session",
+    "Spending",
     "State",
     "Tally",
     "Wanted",
     "candidate_hash",
 ]
-
-_FOLDER = Path(__file__).parent
-_MIGRATIONS = sorted((_FOLDER / "migrations").glob("*.sql"))
-_QUERIES = {
-    name: sql.strip()
-    for name, sql in re.findall(
-        r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)",
-        (_FOLDER / "queries.sql").read_text(encoding="utf-8"),
-        re.DOTALL | re.MULTILINE,
-    )
-}
-_WAIT_SECONDS = 30.0
-"""How long a write waits for another process; nobody holds the ledger for long."""
-
-
-def _statements(sql: str) -> Iterator[str]:
-    """The statements of a script, for `executescript` would end the transaction."""
-    statement = ""
-    for line in sql.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
 
 
 def candidate_hash(candidate: str) -> str:
@@ -80,40 +60,8 @@ def candidate_hash(candidate: str) -> str:
     return hashlib.sha256(candidate.encode()).hexdigest()
 
 
-class Ledger:
-    """One run's database. Readers may have it open while another process drives the run."""
-
-    def __init__(self, path: Path, *, writing: bool) -> None:
-        """Open the ledger; for writing, make or migrate it. Raises `Failed`, `sqlite3.Error`."""
-        # A reader too must be able to write: it may be the first to open what a kill left behind,
-        # and SQLite then has to recover the log. `query_only` keeps it from anything else.
-        mode = "rwc" if writing else "rw"
-        self._session: int | None = None
-        self._db = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}",
-            uri=True,
-            isolation_level=None,
-            timeout=_WAIT_SECONDS,
-        )
-        self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA foreign_keys = ON")
-        if writing:
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._migrate(path)
-        else:
-            if self._version():
-                self._migrate(path)
-            self._db.execute("PRAGMA query_only = ON")
-
-    def close(self) -> None:
-        self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+class Ledger(Calls):
+    """One run's story; what its model was asked is in `calls`, how it is stored in `store`."""
 
     # ---- reading --------------------------------------------------------------------------------
 
@@ -125,6 +73,11 @@ class Ledger:
         row["settings"] = msgspec.json.decode(row["settings"], type=TaskSettings)
         row["limits"] = RunLimits(**{name: row.pop(name) for name in RunLimits.__struct_fields__})
         return msgspec.convert(row, RunRow)
+
+    def limits(self) -> RunLimits:
+        """As they are now: another process may have changed them."""
+        row = self.run()
+        return RunLimits() if row is None else row.limits
 
     def experiments(self, *, after: int = -1) -> list[Experiment]:
         """The experiments after a number, the unfinished one included; by default all."""
@@ -168,8 +121,18 @@ class Ledger:
         row = self._one("number_of_candidate", candidate_hash=candidate_hash(candidate))
         return None if row is None else row["number"]
 
-    def refusals(self) -> list[Refusal]:
-        return [msgspec.convert(row, Refusal) for row in self._all("refusals")]
+    def number_of_fingerprint(self, fingerprint: str) -> int | None:
+        """The first experiment that has this fingerprint."""
+        row = self._one("number_of_fingerprint", fingerprint=fingerprint)
+        return None if row is None else row["number"]
+
+    def without_fingerprint(self) -> list[int]:
+        """Experiments that the sandbox was not asked about yet: the baseline, at first."""
+        return [row["number"] for row in self._all("without_fingerprint")]
+
+    def refusals(self, *, after: int = -1) -> list[Refusal]:
+        """What was refused in place of the experiments after a number; by default all."""
+        return [msgspec.convert(row, Refusal) for row in self._all("refusals", after=after)]
 
     def sessions(self) -> list[Session]:
         return [msgspec.convert(row, Session) for row in self._all("sessions")]
@@ -194,7 +157,7 @@ class Ledger:
         return None if row is None else msgspec.convert(row, Now)
 
     def tally(self) -> Tally:
-        return msgspec.convert(self._one("tally"), Tally)
+        return msgspec.convert(self._one("tally", today=self._today()), Tally)
 
     def outcomes(self) -> dict[Outcome, int]:
         """How many experiments after the baseline ended in which way."""
@@ -215,6 +178,7 @@ class Ledger:
                 hypothesis="the task's own train.py",
                 candidate=train,
                 candidate_hash=candidate_hash(train),
+                fingerprint=None,
                 parent=None,
             )
 
@@ -248,9 +212,16 @@ class Ledger:
     def end_stage(self) -> None:
         """Nothing is being done."""
         with self._change():
-            self._db.execute(_QUERIES["end_stage"])
+            self._db.execute(self._query("end_stage"))
 
-    def propose(self, *, agent: str, hypothesis: str, candidate: str, parent: int) -> None:
+    def set_fingerprint(self, number: int, fingerprint: str) -> None:
+        """Store what the sandbox made of an experiment's candidate."""
+        with self._change():
+            self._write("set_fingerprint", number=number, fingerprint=fingerprint)
+
+    def propose(
+        self, *, agent: str, hypothesis: str, candidate: str, fingerprint: str, parent: int
+    ) -> None:
         """Store the next experiment's candidate."""
         with self._change():
             self._write(
@@ -259,6 +230,7 @@ class Ledger:
                 hypothesis=hypothesis,
                 candidate=candidate,
                 candidate_hash=candidate_hash(candidate),
+                fingerprint=fingerprint,
                 parent=parent,
             )
 
@@ -304,7 +276,7 @@ class Ledger:
         """decided → recorded"""
         with self._change():
             self._write("record_experiment", number=experiment.number, commit_id=commit_id)
-            self._db.execute(_QUERIES["end_stage"])
+            self._db.execute(self._query("end_stage"))
 
     def begin_session(self) -> None:
         """From here on, every change also says that the session lives."""
@@ -324,62 +296,5 @@ class Ledger:
             return
         with self._change():
             self._write("end_session", session=self._session, halt=halt, detail=detail)
-            self._db.execute(_QUERIES["end_stage"])
+            self._db.execute(self._query("end_stage"))
         self._session = None
-
-    # ---- below ----------------------------------------------------------------------------------
-
-    def _version(self) -> int:
-        """How many migrations were made; 0: the file is new."""
-        version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
-        return version
-
-    def _migrate(self, path: Path) -> None:
-        """All that is missing in one transaction, which sees what others made meanwhile."""
-        if self._version() > len(_MIGRATIONS):
-            raise Failed(f"{path} was written by a newer version.", "Update sealed.")
-        if self._version() == len(_MIGRATIONS):
-            return
-        with self._transaction():
-            for file in _MIGRATIONS[self._version() :]:
-                for statement in _statements(file.read_text(encoding="utf-8")):
-                    self._db.execute(statement)
-            self._db.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
-
-    @contextmanager
-    def _change(self) -> Iterator[None]:
-        """One transaction; it ends with the session being seen."""
-        with self._transaction():
-            yield
-            if self._session is not None:
-                self._write("see_session", session=self._session)
-
-    def _write(self, name: str, **values: Any) -> None:
-        rows = self._db.execute(_QUERIES[name], {"now": _now(), **values}).rowcount
-        if rows != 1:
-            raise Failed(
-                f"The ledger was not where it should be ({name} changed {rows} rows).",
-                "Start the run again; it goes on from what is stored.",
-            )
-
-    def _one(self, name: str, **values: Any) -> dict[str, Any] | None:
-        row = self._db.execute(_QUERIES[name], values).fetchone()
-        return None if row is None else dict(row)
-
-    def _all(self, name: str, **values: Any) -> list[dict[str, Any]]:
-        return [dict(row) for row in self._db.execute(_QUERIES[name], values)]
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,20 +1,31 @@
 -- name: insert_run
 INSERT INTO run (one, id, created_at, task_name, task_hash, program, prepare, settings, agent,
                  agent_source, most_experiments, most_hours, plateau, dockerfile,
-                 scorer_dockerfile)
+                 scorer_dockerfile, most_dollars, most_tokens, most_calls, most_dollars_a_day,
+                 most_tokens_a_day, most_calls_a_day, most_hours_a_day)
 VALUES (1, :id, :now, :task_name, :task_hash, :program, :prepare, :settings, :agent,
         :agent_source, :most_experiments, :most_hours, :plateau, :dockerfile,
-        :scorer_dockerfile);
+        :scorer_dockerfile, :most_dollars, :most_tokens, :most_calls, :most_dollars_a_day,
+        :most_tokens_a_day, :most_calls_a_day, :most_hours_a_day);
 
 -- name: run
 SELECT id, created_at, task_name, task_hash, program, prepare, settings, agent, agent_source,
-       most_experiments, most_hours, plateau, dockerfile, scorer_dockerfile
+       most_experiments, most_hours, plateau, dockerfile, scorer_dockerfile,
+       most_dollars, most_tokens, most_calls, most_dollars_a_day, most_tokens_a_day,
+       most_calls_a_day, most_hours_a_day
 FROM run;
 
 -- name: limit_run
 UPDATE run SET most_experiments = coalesce(:most_experiments, most_experiments),
                most_hours = coalesce(:most_hours, most_hours),
-               plateau = coalesce(:plateau, plateau);
+               plateau = coalesce(:plateau, plateau),
+               most_dollars = coalesce(:most_dollars, most_dollars),
+               most_tokens = coalesce(:most_tokens, most_tokens),
+               most_calls = coalesce(:most_calls, most_calls),
+               most_dollars_a_day = coalesce(:most_dollars_a_day, most_dollars_a_day),
+               most_tokens_a_day = coalesce(:most_tokens_a_day, most_tokens_a_day),
+               most_calls_a_day = coalesce(:most_calls_a_day, most_calls_a_day),
+               most_hours_a_day = coalesce(:most_hours_a_day, most_hours_a_day);
 
 -- name: accept
 INSERT INTO accepted (finding, detail, accepted_at) VALUES (:finding, :detail, :now)
@@ -67,11 +78,20 @@ FROM trials WHERE number = 1 AND log IS NOT NULL AND experiment = :number;
 -- name: number_of_candidate
 SELECT number FROM experiments WHERE candidate_hash = :candidate_hash;
 
+-- name: number_of_fingerprint
+SELECT min(number) AS number FROM experiments WHERE fingerprint = :fingerprint;
+
+-- name: without_fingerprint
+SELECT number FROM experiments WHERE fingerprint IS NULL ORDER BY number;
+
+-- name: set_fingerprint
+UPDATE experiments SET fingerprint = :fingerprint WHERE number = :number;
+
 -- name: insert_experiment
-INSERT INTO experiments (number, state, agent, hypothesis, candidate, candidate_hash, parent,
-                         proposed_at)
+INSERT INTO experiments (number, state, agent, hypothesis, candidate, candidate_hash, fingerprint,
+                         parent, proposed_at)
 SELECT coalesce(max(number) + 1, 0), 'proposed', :agent, :hypothesis, :candidate,
-       :candidate_hash, :parent, :now
+       :candidate_hash, :fingerprint, :parent, :now
 FROM experiments;
 
 -- name: delete_experiment
@@ -82,7 +102,8 @@ INSERT INTO refusals (experiment, agent, hypothesis, reason, refused_at)
 SELECT coalesce(max(number) + 1, 0), :agent, :hypothesis, :reason, :now FROM experiments;
 
 -- name: refusals
-SELECT number, experiment, agent, hypothesis, reason, refused_at FROM refusals ORDER BY number;
+SELECT number, experiment, agent, hypothesis, reason, refused_at FROM refusals
+WHERE experiment > :after ORDER BY number;
 
 -- name: insert_trial
 INSERT INTO trials (key, experiment, number, started_at) VALUES (:key, :experiment, 1, :now);
@@ -143,8 +164,51 @@ SELECT
         AND experiment > (SELECT max(number) FROM experiments)
     ) AS refusals_in_a_row,
     (SELECT coalesce(sum(julianday(seen_at) - julianday(started_at)), 0) * 86400 FROM sessions)
-        AS seconds;
+        AS seconds,
+    (SELECT coalesce(sum(julianday(seen_at) - julianday(max(started_at, :today))), 0) * 86400
+        FROM sessions WHERE seen_at > :today) AS seconds_today;
 
 -- name: outcomes
 SELECT outcome, count(*) AS count FROM trials
 WHERE number = 1 AND experiment > 0 AND outcome IS NOT NULL GROUP BY outcome ORDER BY outcome;
+
+-- name: insert_call
+INSERT INTO calls (proposal, champion, turn, model, prompt_tokens, completion_tokens, nanodollars,
+                   reserved_at)
+VALUES (:proposal, :champion, :turn, :model, :prompt_tokens, :completion_tokens, :nanodollars, :now);
+
+-- name: settle_call
+UPDATE calls
+SET settled_at = :now, ended = :ended, reply = :reply, prompt_tokens = :prompt_tokens,
+    completion_tokens = :completion_tokens, nanodollars = :nanodollars
+WHERE number = :number AND settled_at IS NULL;
+
+-- name: mark_stale
+UPDATE calls SET ended = 'stale' WHERE number = :number AND ended = 'reply';
+
+-- name: calls
+SELECT number, proposal, champion, turn, model, prompt_tokens, completion_tokens, nanodollars,
+       reserved_at, settled_at, ended, reply
+FROM calls WHERE :proposal IS NULL OR proposal = :proposal ORDER BY number;
+
+-- name: spending
+SELECT count(*) AS calls, coalesce(sum(prompt_tokens + completion_tokens), 0) AS tokens,
+       coalesce(sum(nanodollars), 0) AS nanodollars
+FROM calls WHERE reserved_at >= :since;
+
+-- name: spending_of_models
+SELECT model, sum(nanodollars) AS nanodollars FROM calls GROUP BY model ORDER BY min(number);
+
+-- name: proposals_of_models
+SELECT (SELECT count(*) FROM experiments WHERE agent GLOB 'llm:*')
+     + (SELECT count(*) FROM refusals WHERE agent GLOB 'llm:*') AS count;
+
+-- name: clear_models
+DELETE FROM models;
+
+-- name: insert_model
+INSERT INTO models (name, endpoint, price_in, price_out, reply_tokens)
+VALUES (:name, :endpoint, :price_in, :price_out, :reply_tokens);
+
+-- name: models
+SELECT name, endpoint, price_in, price_out, reply_tokens FROM models ORDER BY number;

@@ -31,6 +31,13 @@ class Halt(StrEnum):
     experiments = "experiments"
     hours = "hours"
     plateau = "plateau"
+    dollars = "dollars"
+    tokens = "tokens"
+    calls = "calls"
+    day = "day"
+    """A limit for one day: it goes on by itself on the next one."""
+    provider = "provider"
+    """The model's provider does not serve: it is tried again by itself."""
     paused = "paused"
     stopped = "stopped"
     disk = "disk"
@@ -61,6 +68,15 @@ class RunLimits(Struct, frozen=True, kw_only=True):
     most_hours: float | None = None
     plateau: int | None = None
     """Experiments in a row that were not kept."""
+    most_dollars: float | None = None
+    """For models, what is reserved for a call that is not over included; so tokens and calls."""
+    most_tokens: int | None = None
+    most_calls: int | None = None
+    most_dollars_a_day: float | None = None
+    """A day is one of UTC."""
+    most_tokens_a_day: int | None = None
+    most_calls_a_day: int | None = None
+    most_hours_a_day: float | None = None
 
 
 class NewRun(Struct, frozen=True, kw_only=True):
@@ -176,3 +192,57 @@ class Tally(Struct, frozen=True, kw_only=True):
     refusals_in_a_row: int
     seconds: float
     """Of all sessions."""
+    seconds_today: float
+
+
+class Model(Struct, frozen=True, kw_only=True):
+    """A model of a run, and what it costs."""
+
+    name: str
+    """As litellm has it: `provider/name`."""
+    endpoint: str | None
+    """Of an OpenAI-compatible server; None: the provider's own."""
+    price_in: float
+    """Dollars for a million tokens of a prompt."""
+    price_out: float
+    reply_tokens: int
+    """Most of one reply."""
+
+
+class Cost(Struct, frozen=True, kw_only=True):
+    """What one call costs, or can cost."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    nanodollars: int
+    """Thousand millionths of a dollar, so that sums are exact."""
+
+
+class Call(Cost, frozen=True, kw_only=True):
+    """One call of a model. Not settled: it is going on, or the process died in it."""
+
+    number: int
+    proposal: int
+    """Of the run's models, from 0."""
+    champion: int
+    turn: int
+    model: str
+    reserved_at: str
+    settled_at: str | None
+    ended: str | None
+    """`reply`, `stale` for a reply that came too late for its champion, or what went wrong."""
+    reply: str | None
+    """Untrusted text."""
+
+
+class Spending(Struct, frozen=True, kw_only=True):
+    """What models have cost, or may have."""
+
+    calls: int
+    tokens: int
+    nanodollars: int
+
+    @property
+    def dollars(self) -> float:
+        """The same in dollars."""
+        return self.nanodollars / 1e9

@@ -261,6 +261,39 @@ def test_only_scored_trials_compare(sandbox: Sandbox, order: Order) -> None:
         sandbox.compare([scored], ["never-run"])
 
 
+# ---- fingerprints ------------------------------------------------------------------------------
+
+
+def test_comments_and_layout_change_no_fingerprint(sandbox: Sandbox) -> None:
+    """It is 64 hexadecimal digits, and those of another program are others."""
+    first = sandbox.fingerprint(BETTER)
+    assert len(bytes.fromhex(first)) == 32
+    for same in (
+        f"# A remark.\n\n{BETTER}\n\n",
+        BETTER.replace("SCALE = 1.0", "SCALE = 1.0  # wide"),
+        BETTER.replace("\n", "   \n"),
+    ):
+        assert same != BETTER
+        assert sandbox.fingerprint(same) == first
+    assert sandbox.fingerprint(BETTER.replace("SCALE = 1.0", "SCALE = 1.5")) != first
+
+
+def test_what_is_no_python_has_the_fingerprint_of_its_bytes(sandbox: Sandbox) -> None:
+    """Always the same one, and no error: that it is none, its trial will tell."""
+    first = sandbox.fingerprint("def train(:\n")
+    assert sandbox.fingerprint("def train(:\n") == first
+    assert sandbox.fingerprint("def load(:\n") != first
+
+
+@pytest.mark.parametrize(
+    "candidate", ["", "x = 1  # \0", "x" * 70_000], ids=["empty", "nul", "large"]
+)
+def test_what_is_no_candidate_has_no_fingerprint(sandbox: Sandbox, candidate: str) -> None:
+    """It is refused as for a trial."""
+    with pytest.raises(BadCandidate):
+        sandbox.fingerprint(candidate)
+
+
 # ---- the house --------------------------------------------------------------------------------
 
 

@@ -148,6 +148,7 @@ def hypothesis_text(data: bytes) -> None:
     assert len(one_line(text, 100).splitlines()) <= 1
     seen = Seen(
         number=7,
+        agent="search",
         candidate="",
         hypothesis=text,
         outcome=Outcome.scored,

@@ -157,6 +157,8 @@ def test_a_ledger_of_the_first_version_is_read_and_written() -> None:
             "DROP TABLE control; DROP TABLE now; ALTER TABLE run DROP COLUMN plateau;"
             "ALTER TABLE run DROP COLUMN dockerfile;"
             "ALTER TABLE run DROP COLUMN scorer_dockerfile;"
+            "DROP INDEX experiments_by_fingerprint;"
+            "ALTER TABLE experiments DROP COLUMN fingerprint;"
             "PRAGMA user_version = 1;"
         )
     with ledger_of() as ledger:

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from controller.decision import Decision, Judgement
 from controller.errors import Failed, NotFound
 from controller.ledger import (
-    _MIGRATIONS,
     Experiment,
     Halt,
     Ledger,
@@ -21,6 +20,7 @@ from controller.ledger import (
     RunLimits,
     State,
 )
+from controller.ledger.store import _MIGRATIONS
 from sandbox.api import Goal, Outcome, TaskSettings, TrialResult
 
 RUN = NewRun(
@@ -259,7 +259,7 @@ def test_many_may_open_an_old_ledger_at_once(
 ) -> None:
     """The page looks at a ledger while it is made: each migration is made once, by one of them."""
     with monkeypatch.context() as old:
-        old.setattr("controller.ledger._MIGRATIONS", _MIGRATIONS[:version])
+        old.setattr("controller.ledger.store._MIGRATIONS", _MIGRATIONS[:version])
         Ledger(tmp_path / "ledger.sqlite", writing=True).close()
     together = threading.Barrier(6)
 

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from controller import ledger as ledger_module
 from controller.agents.base import Candidate, Unfit
 from controller.decision import Decision
 from controller.halting import DISHONEST, ERRORS_IN_A_ROW, REFUSALS_IN_A_ROW
 from controller.ledger import Halt, RunLimits, State
+from controller.ledger import store as ledger_store
 from sandbox.api import CANDIDATE_BYTES, Comparison, OnProgress, TrialRequest, TrialResult
 from sandbox.errors import BadRequest, EngineUnavailable
 from sandbox.fake import FakeSandbox
@@ -160,6 +161,42 @@ def test_a_proposal_that_is_no_candidate_is_refused(
     assert watched.reasons == [refusal.reason]
 
 
+def test_an_earlier_candidate_with_other_comments_is_not_run_again() -> None:
+    """The baseline's too; the reason says which it is, and the next proposal is its own."""
+    sandbox, watched = fake(), Watched()
+    (first,) = candidates(1.0)
+    agent = Scripted(
+        Candidate(source=f"# Wider.\n\n{FILES.train}", hypothesis="a"),
+        first,
+        Candidate(source=f"# Wider.\n{first.source}", hypothesis="b"),
+        *candidates(0.5, 0.25, 0.1, 0.05)[3:],
+    )
+    with opened(sandbox) as run:
+        drive(run, sandbox, agent, watched)
+        assert run.ledger.without_fingerprint() == []
+        assert agent.views[-1].refused[-1].reason == watched.reasons[-1]
+    assert watched.reasons == [
+        "It is experiment 0, but for comments and layout.",
+        "It is experiment 1, but for comments and layout.",
+    ]
+    assert watched.recorded_numbers == [0, 1, 2]
+
+
+def test_of_several_agents_the_ledger_has_the_one_that_proposed() -> None:
+    """For experiments, for refusals, and for the trailer of the commit."""
+    sandbox = fake()
+    (first,) = candidates(0.5)
+    agent = Scripted(
+        replace(first, agent="other"), Unfit(hypothesis="", reason="no", agent="third")
+    )
+    with opened(sandbox) as run:
+        drive(run, sandbox, agent)
+        assert run.ledger.experiment(1).agent == "other"
+        assert "Sealed-Agent: other\n" in str(run.ledger.experiment(1).message)
+        assert [refusal.agent for refusal in run.ledger.refusals()] == ["third"]
+        assert run.view().experiments[1].agent == "other"
+
+
 def test_a_huge_hypothesis_is_cut_and_an_empty_one_named() -> None:
     """The ledger stays small, whatever a model writes."""
     sandbox = fake()
@@ -244,7 +281,7 @@ def test_hours_are_those_of_all_sessions(monkeypatch: pytest.MonkeyPatch) -> Non
         now += timedelta(minutes=1)
         return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
-    monkeypatch.setattr(ledger_module, "_now", ticking)
+    monkeypatch.setattr(ledger_store, "stamp", ticking)
     sandbox = fake()
     with opened(sandbox, most_experiments=2, most_hours=1) as run:
         assert drive(run, sandbox).halt is Halt.experiments

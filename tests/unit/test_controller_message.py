@@ -18,6 +18,7 @@ def message(hypothesis: str, score: float | None = 1.25) -> str:
     """Of experiment 7."""
     seen = Seen(
         number=7,
+        agent="search",
         candidate="",
         hypothesis=hypothesis,
         outcome=Outcome.scored,

@@ -78,6 +78,7 @@ def message(hypothesis: str, number: int = 1) -> str:
     """A commit's text as the loop makes it."""
     seen = Seen(
         number=number,
+        agent="search",
         candidate="",
         hypothesis=hypothesis,
         outcome=Outcome.crash,

@@ -11,7 +11,7 @@ from controller.agents.marks import marked
 from controller.agents.search import Search
 from controller.decision import Decision
 from controller.errors import Unusable
-from controller.visible import Seen, View
+from controller.visible import Refused, Seen, View
 from sandbox.api import Goal, Outcome
 from tests.unit.toy import TRAIN, landscape
 
@@ -27,6 +27,7 @@ def seen(
     """An experiment as the search is told of it."""
     return Seen(
         number=number,
+        agent="search",
         candidate=candidate,
         hypothesis="",
         outcome=outcome or (Outcome.crash if score is None else Outcome.scored),
@@ -39,7 +40,9 @@ def seen(
     )
 
 
-def view(experiments: Sequence[Seen], goal: Goal = Goal.minimize) -> View:
+def view(
+    experiments: Sequence[Seen], goal: Goal = Goal.minimize, refused: Sequence[Refused] = ()
+) -> View:
     """The last kept experiment is the champion."""
     return View(
         program="",
@@ -48,6 +51,7 @@ def view(experiments: Sequence[Seen], goal: Goal = Goal.minimize) -> View:
         champion=[e for e in experiments if e.decision is Decision.kept][-1],
         experiments=experiments,
         proposals=len(experiments) - 1,
+        refused=refused,
     )
 
 
@@ -181,6 +185,17 @@ def test_failures_and_our_own_errors_differ(monkeypatch: pytest.MonkeyPatch) -> 
         TrialState.FAIL,
         TrialState.PRUNED,
     ]
+
+
+def test_what_was_refused_is_not_proposed_again() -> None:
+    """Another agent tried the same values with other comments: the next ones follow."""
+    experiments = [seen(0, TRAIN, kept=True)]
+    first = Search("seed", TRAIN).propose(view(experiments))
+    assert first is not None
+    refused = Refused(agent="search", hypothesis=first.hypothesis, reason="It is experiment 1.")
+    second = Search("seed", TRAIN).propose(view(experiments, refused=[refused]))
+    assert second is not None
+    assert second.hypothesis != first.hypothesis
 
 
 def test_other_programs_are_no_evidence() -> None:

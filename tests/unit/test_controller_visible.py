@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from controller.decision import Decision
 from controller.ledger import Experiment, State
-from controller.visible import LOG_LETTERS, Seen, View, seen, step
+from controller.visible import LOG_LETTERS, Refused, Seen, View, seen, step
 from sandbox.api import Feedback, Goal, Outcome, TaskSettings
 
 SCORES = st.floats(-1e6, 1e6)
@@ -198,6 +198,7 @@ def test_the_view_has_these_fields_and_no_others() -> None:
     """Whoever adds one has to look at this file, and at what it tells."""
     assert {field.name for field in msgspec.structs.fields(Seen)} == {
         "number",
+        "agent",
         "candidate",
         "hypothesis",
         "outcome",
@@ -215,4 +216,10 @@ def test_the_view_has_these_fields_and_no_others() -> None:
         "champion",
         "experiments",
         "proposals",
+        "refused",
+    }
+    assert {field.name for field in msgspec.structs.fields(Refused)} == {
+        "agent",
+        "hypothesis",
+        "reason",
     }

@@ -92,7 +92,7 @@ def candidates(*scores: float | str) -> list[Candidate]:
     """Candidates with these scores, or with these directives of the fake."""
     return [
         Candidate(
-            source=f"# {n}\n# fake: {told if isinstance(told, str) else f'score={told}'}\n",
+            source=f"n = {n}\n# fake: {told if isinstance(told, str) else f'score={told}'}\n",
             hypothesis=f"idea {n}",
         )
         for n, told in enumerate(scores, 1)

@@ -1,0 +1,3 @@
+-- Of the candidate, by the sandbox: comments and layout don't change it. NULL: not asked for yet.
+ALTER TABLE experiments ADD COLUMN fingerprint TEXT;
+CREATE INDEX experiments_by_fingerprint ON experiments (fingerprint);
