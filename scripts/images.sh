@@ -154,6 +154,6 @@ image scorer &
 wait -n
 wait -n
 if [ "$1" = all ]; then
-    image controller controller sandbox
+    image controller controller sandbox tests/attacks tests/tasks tasks/speed
     image sandbox sandbox
 fi

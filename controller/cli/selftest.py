@@ -14,7 +14,7 @@ from controller.cli.exits import Exit
 from controller.cli.output import print_items, print_table, say
 from controller.cli.screen import Screen
 from controller.errors import Failed, Unusable
-from controller.selftest import Attack, Item, Selftest, chosen, read_attacks
+from controller.selftest import Attack, Control, Item, Selftest, chosen, read_attacks
 from controller.selftest.catalogue import ROOT
 
 CONTROL = "tests.support.control"
@@ -36,13 +36,13 @@ def attack_sandbox(
 
     Exit code 1: an attack gained something, or could not be told to gain nothing.
     """
-    attacks = chosen(read_attacks(), attack or ())
+    attacks = chosen(read_attacks(ROOT), attack or ())
     if control:
         _tell_flipped(_flipped(attacks), json=json)
         return
     items = []
     with connected() as sandbox, Screen("attacks", quiet=json) as screen:
-        selftest = Selftest(sandbox, screen.progress)
+        selftest = Selftest(sandbox, screen.progress, ROOT)
         try:
             for number, one in enumerate(attacks):
                 screen.subject(f"{number + 1} of {len(attacks)}: {one.name}")
@@ -79,6 +79,12 @@ def _tell(items: Sequence[Item]) -> None:
 
 def _flipped(attacks: Sequence[Attack]) -> list[Item]:
     """Run the control arms in a program of its own. Raises `Unusable`, `Failed`."""
+    flips = [one.name for one in attacks if one.header.control is Control.flip]
+    if not flips:
+        raise Unusable(
+            "No defence of these attacks is flipped: where they gain is measured beside them.",
+            "Leave --control out.",
+        )
     if not (ROOT / "tests" / "support" / "control.py").exists():
         raise Unusable(
             "Control arms weaken the policy, which only a checkout's tests can do.",
@@ -90,7 +96,7 @@ def _flipped(attacks: Sequence[Attack]) -> list[Item]:
             "Run it with sudo, or on a machine of which you are root.",
         )
     done = subprocess.run(
-        [sys.executable, "-m", CONTROL, *(attack.name for attack in attacks)],
+        [sys.executable, "-m", CONTROL, *flips],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "images/common")))},
         stdout=subprocess.PIPE,

@@ -72,11 +72,10 @@ class Selftest:
     def item(self, attack: Attack) -> Item:
         """Both columns of one attack."""
         began = time.monotonic()
-        for _ in range(_TRIES):
-            seen = self.sealed(attack)
-            gained, told = judged(attack, seen)
-            if gained is not None:
-                break
+        gained, told = judged(attack, seen := self.sealed(attack))
+        for _ in range(_TRIES - 1):
+            if gained is None:
+                gained, told = judged(attack, seen := self.sealed(attack))
         control, control_gained = self._control(attack, seen)
         return Item(
             attack=attack.name,
@@ -94,10 +93,8 @@ class Selftest:
         """One trial for each of its variants."""
         files = self._files(attack.header.task)
         honest = self.honest(attack.header.task)
-        found = [
-            self._trial(self._task(files), attack.candidate(constants, files.train), honest)
-            for constants in attack.header.variants
-        ]
+        task = self._task(files)
+        found = [self._trial(task, text, honest) for text in attack.candidates(files.train)]
         if any(canary.startswith("reaped ") for canary in attack.header.canaries):
             left = self._sandbox.reap()
             found[-1] = replace(found[-1], reaped=left.containers + left.volumes)
@@ -108,9 +105,9 @@ class Selftest:
         files = self._files(attack.header.task)
         task = self._task(loop_task(files))
         seen: list[Seen] = []
-        for constants in attack.header.variants:
-            text = loop_candidate(attack.candidate(constants, files.train), files.train)
-            request = TrialRequest(key=_key(), task=task.hash, candidate=text)
+        for text in attack.candidates(files.train):
+            looped = loop_candidate(text, files.train)
+            request = TrialRequest(key=_key(), task=task.hash, candidate=looped)
             result = run_trial(self._sandbox, request, self._progress)
             seen = read_loop(result, task.settings.goal)
             if not seen:

@@ -58,13 +58,14 @@ def parse(line: str) -> Look:
     if operator == "=~":
         pattern = re.compile(value)
         return lambda seen: _matches(seen, name, pattern)
+    bound = float(value)
     if operator == "beats":
         if name not in ("score", "rehearsal"):
             raise ValueError(f"{line!r}: only a score beats another")
-        return lambda seen: _beats(seen, name, float(value))
+        return lambda seen: _beats(seen, name, bound)
     if operator == "spans":
-        return lambda seen: _spans(seen, name, float(value))
-    return lambda seen: _exceeds(seen, name, operator, float(value))
+        return lambda seen: _spans(seen, name, bound)
+    return lambda seen: _exceeds(seen, name, operator, bound)
 
 
 def _matches(seen: Seen, name: str, pattern: re.Pattern[str]) -> str:

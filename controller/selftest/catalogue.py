@@ -80,18 +80,20 @@ class Attack(Struct, frozen=True, kw_only=True):
     text: str
     header: Header
 
-    def candidate(self, constants: Mapping[str, Constant], honest: str) -> str:
-        """A `train.py`: some constants replaced, behind the task's own if that is its place.
-
-        Raises `Unusable` where the text has no such constant.
-        """
+    def with_constants(self, constants: Mapping[str, object]) -> str:
+        """The text with some of its constants replaced. Raises `Unusable` where it has none."""
         text = self.text
         for constant, value in constants.items():
             line = f"{constant} = {value!r}".replace("\\", r"\\")
             text, count = re.subn(rf"^{constant} = .*$", line, text, flags=re.MULTILINE)
             if count != 1:
                 raise Unusable(f"The attack {self.name} has no constant {constant}.")
-        return f"{honest}\n\n{text}" if self.header.behind else text
+        return text
+
+    def candidates(self, honest: str) -> list[str]:
+        """A `train.py` for each variant; `honest` is the task's own."""
+        texts = [self.with_constants(constants) for constants in self.header.variants]
+        return [f"{honest}\n\n{text}" for text in texts] if self.header.behind else texts
 
 
 def read_attacks(root: Path = ROOT) -> list[Attack]:

@@ -1,7 +1,5 @@
 """Fixtures of the attacks: the task `rooms`, the naive loop, and the trainer's deadline."""
 
-from pathlib import Path
-
 import pytest
 
 from sandbox.api import Task
@@ -18,10 +16,10 @@ def rooms(service: Service) -> Task:
     return service.prepare(task_files(ROOMS))
 
 
-@pytest.fixture
-def naive(tmp_path: Path) -> NaiveLoop:
-    """The loop as it is commonly built, in a folder of its own."""
-    return NaiveLoop(tmp_path)
+@pytest.fixture(scope="session")
+def naive(service: Service) -> NaiveLoop:
+    """The loop as it is commonly built."""
+    return NaiveLoop(service)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@
 # expected = ["crash", "timeout"]
 # tried = "tried"
 # canaries = ['opened =~ \S']
-# defences = ["HostConfig.SecurityOpt", "HostConfig.CapDrop", "User"]
+# defences = ["HostConfig.SecurityOpt", "HostConfig.CapDrop", "unprivileged-uid"]
 # control = "flip"
 # ///
 """Attack: every door that leads out of a container: other users, namespaces, mounts, devices,

@@ -33,12 +33,13 @@ def test_a_score_cannot_be_forged_in_the_candidates_process(bench: Bench, name: 
     assert not gained(result.rehearsal_score)
 
 
-@pytest.mark.parametrize("name", ["fake_score_line", "patched_prepare", "evil_answer"])
+FORGERIES = ["fake_score_line", "patched_prepare", "evil_answer", "polite_exit", "crash_text"]
+
+
+@pytest.mark.parametrize("name", FORGERIES)
 def test_control_the_naive_loop_takes_the_forged_score(naive: NaiveLoop, name: str) -> None:
-    """Where agent code, evaluation and score share a process, the same attack is kept."""
-    seen = naive.run(attack(name))
-    assert gained(seen.score), seen
-    assert seen.kept
+    """Where agent code, evaluation and score share a process, the forged score is kept."""
+    assert naive.gain(name).startswith("score ")
 
 
 @pytest.mark.claim("score-is-the-scorers")
@@ -49,22 +50,12 @@ def test_a_polite_exit_is_no_score(bench: Bench, way: str) -> None:
     assert (result.outcome, result.score) == (Outcome.crash, None)
 
 
-def test_control_the_naive_loop_takes_a_polite_exit(naive: NaiveLoop) -> None:
-    """There, status 0 and a printed line are a good experiment."""
-    assert naive.run(attack("polite_exit", WAY="exit")).kept
-
-
 @pytest.mark.claim("score-is-the-scorers")
 def test_a_crash_cannot_talk_itself_into_a_score(bench: Bench) -> None:
     """A traceback that reads like a result is a crash with one line of reason."""
     result = bench.run(attack("crash_text"))
     assert (result.outcome, result.score) == (Outcome.crash, None)
     assert "\n" not in result.reason
-
-
-def test_control_the_naive_loop_believes_the_crash(naive: NaiveLoop) -> None:
-    """There, the text of the crash is the score."""
-    assert naive.run(attack("crash_text")).kept
 
 
 # ---- answers -----------------------------------------------------------------------------------
@@ -80,10 +71,7 @@ def test_a_wrong_answer_is_invalid(bench: Bench, answer: str) -> None:
 
 def test_control_the_naive_loop_keeps_nan(naive: NaiveLoop) -> None:
     """There, NaN is not worse than the best, and is kept."""
-    seen = naive.run(attack("bad_answer", ANSWER="nan"))
-    assert seen.kept
-    assert seen.score is not None
-    assert math.isnan(seen.score)
+    assert naive.gain("bad_answer").startswith("score nan")
 
 
 def test_control_without_unpack_one_element_is_scored(

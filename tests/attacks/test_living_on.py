@@ -55,8 +55,7 @@ def test_shadow_modules_are_not_imported(bench: Bench) -> None:
 
 def test_control_shadows_score_the_next_in_a_naive_loop(naive: NaiveLoop) -> None:
     """There, the candidate that comes next is scored by the shadow."""
-    naive.run(attack("shadow_modules"))
-    assert naive.run((TINY / "train.py").read_text()).score == -1000
+    assert naive.gain("shadow_modules").startswith("score -1000,")
 
 
 @pytest.mark.claim("trials-leave-nothing")

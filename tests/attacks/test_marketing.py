@@ -6,9 +6,8 @@ this process, on several splits: whether such an attack gains on one is also a m
 
 import base64
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -18,10 +17,9 @@ from sandbox.candidate import check_candidate
 from sandbox.service import Service
 from tests.support.attacks import attack, lines
 from tests.support.candidates import Bench
-from tests.support.files import task_files
-from tests.support.predictors import local_predictors
+from tests.support.changed_tasks import NONE, Changes, preparing, scores
 from tests.support.shop import MARKETING, made_up
-from tests.support.tasks import load_module, prepared
+from tests.support.tasks import load_module
 
 pytestmark = [pytest.mark.docker, pytest.mark.attack]
 
@@ -67,16 +65,8 @@ BY_THE_FILE_ALONE = {
 @pytest.fixture
 def prepared_task(service: Service) -> Iterator[Callable[..., Task]]:
     """Prepares the task with made-up receipts, perhaps changed; it is forgotten at the end."""
-    tasks = []
-
-    def prepare(changes: Mapping[str, str] = MappingProxyType({})) -> Task:
-        files = task_files(MARKETING, prepare=made_up(CUSTOMERS, changes))
-        tasks.append(service.prepare(files))
-        return tasks[-1]
-
-    yield prepare
-    for task in tasks:
-        service.forget(task.hash)
+    with preparing(service, MARKETING, lambda changes: made_up(CUSTOMERS, changes)) as prepare:
+        yield prepare
 
 
 @pytest.mark.claim("held-out-unreachable")
@@ -111,30 +101,15 @@ def test_what_is_no_distribution_is_invalid(
 # ---- the scorer: whatever is in a question, an answer or the log -------------------------------
 
 
-def scores(
-    folder: Path, candidate: str, changes: Mapping[str, str] = MappingProxyType({})
-) -> list[float]:
+def scores_of(folder: Path, candidate: str, changes: Changes = NONE) -> list[float]:
     """Of a candidate on the held-out customers of several salts."""
-    folder.mkdir()
-    (folder / "prepare.py").write_text(made_up(CUSTOMERS, changes))
-    (folder / "train.py").write_text(candidate)
-    scorer, policy = load_module(folder / "prepare.py"), load_module(folder / "train.py")
-    package, found = scorer.download(), []
-    scorer.download = lambda: package  # type: ignore[attr-defined]
-    for salt in range(SALTS):
-        to = prepared(scorer, folder / str(salt), salt)
-        (artifact := folder / str(salt) / "artifact").mkdir()
-        policy.train(folder / str(salt) / "public", artifact, salt, 1.0)
-        predictors = local_predictors(policy.load(artifact), salt)
-        found.append(float(scorer.score(to.held_out, predictors).values.mean()))
-    return found
+    return scores(folder, candidate, made_up(CUSTOMERS, changes), SALTS)
 
 
-def gain(
-    folder: Path, attacking: str, honest: str, changes: Mapping[str, str] = MappingProxyType({})
-) -> float:
+def gain(folder: Path, attacking: str, honest: str, changes: Changes = NONE) -> float:
     """How much more the first earns than the second where the task is so changed, in the mean."""
-    one, other = scores(folder / "1", attacking, changes), scores(folder / "2", honest, changes)
+    one = scores_of(folder / "1", attacking, changes)
+    other = scores_of(folder / "2", honest, changes)
     return float(np.mean(one) - np.mean(other))
 
 
@@ -155,7 +130,9 @@ def test_control_without_the_range_an_offer_is_sold_short(tmp_path: Path) -> Non
 def test_the_tolerance_of_a_sum_wins_nothing(tmp_path: Path) -> None:
     """As far over 1 as is allowed, and yet not a cent more than with sums of 1."""
     over = attack("unsummed_chances", WAY="tolerance")
-    assert scores(tmp_path / "1", over) == pytest.approx(scores(tmp_path / "2", HONEST), rel=1e-12)
+    assert scores_of(tmp_path / "1", over) == pytest.approx(
+        scores_of(tmp_path / "2", HONEST), rel=1e-12
+    )
 
 
 def test_control_without_the_division_the_tolerance_wins(tmp_path: Path) -> None:

@@ -79,9 +79,7 @@ def test_stopped_clocks_stop_nothing(bench: Bench, deadline: Deadline) -> None:
 
 def test_control_the_naive_loop_asks_the_stopped_clock(naive: NaiveLoop) -> None:
     """There, the clock that the budget is measured with is the candidate's to stop."""
-    seen = naive.run(attack("frozen_clocks"), budget=1.0)
-    assert seen.score is not None
-    assert seen.seconds > 2.5
+    assert naive.gain("frozen_clocks") == "worked 3.5 s"
 
 
 @pytest.mark.claim("seconds-are-counted")

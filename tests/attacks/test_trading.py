@@ -4,9 +4,8 @@ Attacks on what a question or an answer contains run against the real scorer and
 this process, on many splits: whether such an attack gains is a matter of luck on one.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -15,10 +14,9 @@ from sandbox.api import Outcome, Task
 from sandbox.service import Service
 from tests.support.attacks import attack
 from tests.support.candidates import Bench
-from tests.support.files import task_files
+from tests.support.changed_tasks import preparing, scores
 from tests.support.market import TRADING, archive, made_up
-from tests.support.predictors import local_predictors
-from tests.support.tasks import load_module, prepared
+from tests.support.tasks import load_module
 
 pytestmark = [pytest.mark.docker, pytest.mark.attack]
 
@@ -74,15 +72,8 @@ WHAT_IS_NO_NUMBER_LEFT_OUT = {
 @pytest.fixture
 def prepared_task(service: Service) -> Iterator[Callable[..., Task]]:
     """Prepares the task with made-up days, perhaps changed; it is forgotten at the end."""
-    tasks = []
-
-    def prepare(changes: Mapping[str, str] = MappingProxyType({})) -> Task:
-        tasks.append(service.prepare(task_files(TRADING, prepare=made_up(DAYS, changes=changes))))
-        return tasks[-1]
-
-    yield prepare
-    for task in tasks:
-        service.forget(task.hash)
+    with preparing(service, TRADING, lambda changes: made_up(DAYS, changes=changes)) as prepare:
+        yield prepare
 
 
 @pytest.mark.claim("no-future-in-a-question")
@@ -135,18 +126,7 @@ def test_what_is_no_number_is_no_position(bench: Bench, prepared_task: Callable[
 
 def mean_score(folder: Path, candidate: str, prepare: str) -> float:
     """Of a candidate on the held-out days of many salts."""
-    (folder / "prepare.py").write_text(prepare)
-    (folder / "train.py").write_text(candidate)
-    scorer, strategy = load_module(folder / "prepare.py"), load_module(folder / "train.py")
-    download, scores = scorer.download(), []
-    scorer.download = lambda: download  # type: ignore[attr-defined]
-    for salt in range(SALTS):
-        to = prepared(scorer, folder / str(salt), salt)
-        (artifact := folder / str(salt) / "artifact").mkdir()
-        strategy.train(folder / str(salt) / "public", artifact, salt, 1.0)
-        predictors = local_predictors(strategy.load(artifact))
-        scores.append(scorer.score(to.held_out, predictors).values.mean())
-    return float(np.mean(scores))
+    return float(np.mean(scores(folder, candidate, prepare, SALTS)))
 
 
 BUBBLE = (0.25, -0.25)

@@ -4,7 +4,7 @@
 # expected = ["crash", "timeout"]
 # tried = "written"
 # canaries = ['written =~ \S']
-# defences = ["HostConfig.Mounts", "HostConfig.ReadonlyRootfs", "User"]
+# defences = ["HostConfig.Mounts", "HostConfig.ReadonlyRootfs", "unprivileged-uid"]
 # control = "flip"
 # ///
 """Attack: write into the data set, the task's folder and the image, for trials to come.

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
+from controller.selftest import read_attacks
 from sandbox.api import TrialResult
 from sandbox.container import RoleContainer
 from sandbox.policy import Order, Role
 from tests.support.candidates import Spec, Weaken
 from tests.support.tasks import ROOT
 
-ATTACKS = ROOT / "tests" / "attacks"
+ATTACKS = {attack.name: attack for attack in read_attacks()}
+"""The catalogue, by name."""
 ROOMS = ROOT / "tests" / "tasks" / "rooms"
 HONEST_ROOMS = 2100 / 13
 """What an honest candidate pays on the task `rooms`; see its `prepare.py`."""
@@ -20,12 +22,7 @@ HONEST_ROOMS = 2100 / 13
 
 def attack(name: str, **constants: Any) -> str:
     """The text of `tests/attacks/<name>.py`, some of its constants replaced."""
-    text = (ATTACKS / f"{name}.py").read_text()
-    for constant, value in constants.items():
-        replaced = f"{constant} = {value!r}".replace("\\", r"\\")
-        text, count = re.subn(rf"^{constant} = .*$", replaced, text, flags=re.MULTILINE)
-        assert count == 1, f"{name}.py has no constant {constant}"
-    return text
+    return ATTACKS[name].with_constants(constants)
 
 
 def gained(score: float | None) -> bool:

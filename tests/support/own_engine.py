@@ -53,6 +53,12 @@ class OwnEngine:
                 os.kill(pid, signal.SIGKILL)
         self._daemon.wait()
 
+    @property
+    def pid(self) -> int:
+        """Of dockerd, in whose network namespace its containers' host network is."""
+        assert self._daemon is not None
+        return self._daemon.pid
+
     def take_images(self) -> None:
         """Copy the role images of the engine that is there."""
         with subprocess.Popen(["docker", "save", *IMAGES], stdout=subprocess.PIPE) as saved:
