@@ -9,6 +9,7 @@ alone: it kills nothing but its own two processes, and removes nothing that is n
 
 import os
 import secrets
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -25,6 +26,8 @@ def main() -> int:
     trials = int(os.environ.get("SOAK_TRIALS") or 1000)
     seed = int(os.environ.get("SOAK_SEED") or secrets.randbelow(2**32))
     console = Console(width=100)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also in a shell's background: it clears up
+        signal.signal(number, signal.default_int_handler)
     console.print(f"soak: {trials} trials, SOAK_SEED={seed}")
     socket = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:

@@ -118,17 +118,19 @@ class Services:
         for found in self.engine.containers({LABEL + "instance": self.instance}):
             self.seen[found["Id"]] = found["Labels"][LABEL + "role"]
 
-    def living(self, *roles: Role) -> list[int]:
+    def living(self, *roles: Role) -> list[str]:
         """Processes of containers of these roles that were seen, whatever the engine says."""
-        containers = [container for container, role in self.seen.items() if role in roles]
+        containers = {container: role for container, role in self.seen.items() if role in roles}
         found = []
-        for file in Path("/proc").glob("[0-9]*/cgroup"):
+        for process in Path("/proc").glob("[0-9]*"):
             try:
-                text = file.read_text()
+                text = (process / "cgroup").read_text()
+                name = (process / "comm").read_text().strip()
             except OSError:  # it has just ended
                 continue
-            if any(container in text for container in containers):
-                found.append(int(file.parent.name))
+            for container, role in containers.items():
+                if container in text:
+                    found.append(f"{role} {container[:12]}: {process.name} {name}")
         return found
 
     def experiments(self) -> list[Experiment]:
@@ -173,7 +175,7 @@ class Services:
         return {
             "containers": [
                 *(found["Id"] for found in self.engine.containers(labels)),
-                *(f"process {pid}" for pid in self.living(*Role)),
+                *self.living(*Role),
             ],
             "volumes": [found["Name"] for found in self.engine.volumes(labels)],
             "uids": ["leased"] if (self.folder / "uids").read_text() != "0" else [],
