@@ -194,4 +194,5 @@ class Loop:
         if experiment.decision is Decision.kept or experiment.number == 0:
             self._run.set_main(experiment, commit)
         self._ledger.record(experiment, commit)
+        self._run.repository.tidy()
         self._watcher.recorded(experiment)

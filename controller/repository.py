@@ -10,12 +10,17 @@ started in the repository, so no hook, filter, attribute, template, signing or c
 user takes part. The names in a tree are constants, refs are made from numbers, and what
 models write is in blobs and quoted in messages, nowhere else.
 
+Loose files are packed from time to time, for a run of a week has thousands of experiments: objects
+into one pack more, refs into `packed-refs`. What is packed stays loose until the next time, so
+that nobody who reads meanwhile misses it, and a process may be killed anywhere.
+
 The repository has a working tree, so that a person finds the champion's train.py as a file. It is
 the run's own: what is changed there is overwritten by the next champion. Clone it to work on it.
 """
 
 import hashlib
 import os
+import re
 import shutil
 from datetime import datetime
 from io import BytesIO
@@ -28,6 +33,7 @@ import tenacity
 from git import BaseIndexEntry, Commit, IndexEntry, IndexFile, Reference, Repo
 from git.objects.fun import tree_to_stream
 from gitdb import IStream, LooseObjectDB  # type: ignore[import-untyped]
+from gitdb.pack import PackEntity, PackIndexFile  # type: ignore[import-untyped]
 
 from sandbox.api import TaskFiles
 
@@ -35,6 +41,11 @@ _MAIN = "refs/heads/main"
 _AUTHOR = "Sealed AutoResearch <sealed@localhost>"
 _FILE_MODE = 0o100644
 _CONFIG = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n"
+
+_COMMIT_ID = re.compile(r"[0-9a-f]{40}", re.ASCII)
+_PACKED_HEAD = "# pack-refs with: peeled fully-peeled sorted \n"
+LOOSE_EXPERIMENTS = 250
+"""So many are packed at once. Each is about four files while it is loose."""
 
 _patient = tenacity.retry(
     # A git program of the user may hold a lock for a moment: an editor that shows the status does.
@@ -55,9 +66,15 @@ class Repository:
         if not self._git.exists():
             self._make()
         self._repo = self._open()
-        # A lock that is there now was left by a killed process of this run.
-        for lock in (self._git / "index.lock", *(self._git / "refs").rglob("*.lock")):
-            lock.unlink(missing_ok=True)
+        # A lock or a draft that is there now was left by a killed process of this run.
+        for left in (
+            *self._git.glob("*.lock"),
+            *(self._git / "refs").rglob("*.lock"),
+            *(self._git / "objects" / "pack").glob("*.draft"),
+        ):
+            left.unlink(missing_ok=True)
+        self._packed = self._read_packed()
+        self._loose = len(self._loose_experiments())
 
     def close(self) -> None:
         self._repo.close()
@@ -80,6 +97,7 @@ class Repository:
 
     def set_experiment(self, number: int, commit: str) -> None:
         self._set(_of_experiment(number), commit)
+        self._loose += 1
 
     def main(self) -> str | None:
         """The commit of the champion; None: there is none yet."""
@@ -93,6 +111,13 @@ class Repository:
             draft.replace(self._folder / name)
         self._set_index(files)
         self._set(_MAIN, commit)
+
+    def tidy(self) -> None:
+        """Pack what is loose, if it is much."""
+        if self._loose >= LOOSE_EXPERIMENTS:
+            self._pack_objects()
+            self._pack_refs()
+            self._loose = 0
 
     # ---- below ----------------------------------------------------------------------------------
 
@@ -124,22 +149,79 @@ class Repository:
         if path.exists() and path.stat().st_size == 0:
             path.unlink()  # a power cut left it so; GitPython would take it as stored
         self._repo.odb.store(IStream(kind, len(data), BytesIO(data)))
-        written = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(written)
-        finally:
-            os.close(written)
+        _sync(path)
         return binary
 
     def _read(self, ref: str) -> str | None:
         try:
-            return Reference.dereference_recursive(self._repo, ref)
-        except (ValueError, AssertionError):  # absent, or emptied by a power cut
-            return None
+            commit = (self._git / ref).read_text(errors="replace").strip()
+        except FileNotFoundError:
+            return self._packed.get(ref)
+        return commit if _COMMIT_ID.fullmatch(commit) else None  # emptied by a power cut
 
     @_patient
     def _set(self, ref: str, commit: str) -> None:
         Reference(self._repo, ref).set_reference(Commit(self._repo, bytes.fromhex(commit)))
+
+    # ---- packing --------------------------------------------------------------------------------
+
+    def _pack_objects(self) -> None:
+        """Remove what an earlier pack has, and pack the rest."""
+        folder = self._git / "objects" / "pack"
+        packed = {
+            index.sha(place)
+            for index in map(PackIndexFile, map(str, folder.glob("pack-*.idx")))
+            for place in range(index.size())
+        }
+        loose = []
+        for name in self._repo.odb.sha_iter():
+            path = self._git / "objects" / name.hex()[:2] / name.hex()[2:]
+            if name in packed:
+                path.unlink()
+            elif path.stat().st_size:  # else a power cut left it so
+                loose.append(name)
+        if not loose:
+            return
+        pack, index = folder / "pack.draft", folder / "index.draft"
+        with pack.open("wb") as to_pack, index.open("wb") as to_index:
+            identity, _ = PackEntity.write_pack(
+                map(self._repo.odb.stream, loose), to_pack.write, to_index.write, len(loose)
+            )
+        for draft, kind in ((pack, "pack"), (index, "idx")):  # git looks for the index
+            _sync(draft)
+            draft.replace(folder / f"pack-{identity.hex()}.{kind}")
+        _sync(folder)
+
+    def _pack_refs(self) -> None:
+        """Only those of experiments: `main` is a file that is easy to find."""
+        loose = {f"refs/experiments/{file.name}": file for file in self._loose_experiments()}
+        whole = {ref: commit for ref in loose if (commit := self._read(ref))}
+        packed = self._read_packed() | whole
+        path, lock = self._git / "packed-refs", self._git / "packed-refs.lock"
+        try:
+            with lock.open("x") as file:
+                file.write(_PACKED_HEAD)
+                file.writelines(f"{commit} {ref}\n" for ref, commit in sorted(packed.items()))
+        except FileExistsError:  # a git program of the user packs; the next time will do
+            return
+        _sync(lock)
+        lock.replace(path)
+        _sync(self._git)
+        self._packed = packed
+        for ref in whole:
+            loose[ref].unlink()
+
+    def _loose_experiments(self) -> list[Path]:
+        return list((self._git / "refs" / "experiments").glob("[0-9]*"))
+
+    def _read_packed(self) -> dict[str, str]:
+        """Packed refs with their commits; a tag's own line says more, and is left out."""
+        try:
+            text = (self._git / "packed-refs").read_text(errors="replace")
+        except FileNotFoundError:
+            return {}
+        words = [line.split(" ", 1) for line in text.splitlines() if line[:1] not in ("#", "^")]
+        return {pair[1]: pair[0] for pair in words if len(pair) == 2}
 
     @_patient
     def _set_index(self, files: TaskFiles) -> None:
@@ -152,6 +234,15 @@ class Repository:
             for name, data in _contents(files)
         }
         index.write(ignore_extension_data=True)
+
+
+def _sync(path: Path) -> None:
+    """Make a file, or a folder's names, outlive a power cut."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _contents(files: TaskFiles) -> list[tuple[str, bytes]]:

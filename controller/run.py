@@ -5,14 +5,13 @@ when the run is opened.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Self, overload
 
 from controller import visible
-from controller.decision import Decision
 from controller.errors import Failed
 from controller.ledger import Experiment, Ledger, NewRun, RunLimits, RunRow, Wanted
 from controller.repository import Repository
@@ -28,7 +27,6 @@ class Run:
         self.ledger = ledger
         self.row = row
         self.repository = Repository(folder / "repository")
-        self._seen: list[visible.Seen] = []
         self._restore()
 
     @classmethod
@@ -66,25 +64,25 @@ class Run:
 
     def view(self) -> visible.View:
         """What an agent may know of this run; there must be a champion, and nothing unfinished."""
-        settings, tally = self.row.settings, self.ledger.tally()
-        # What is recorded never changes, and what an agent was told of it doesn't either.
-        last = self._seen[-1].number if self._seen else -1
-        for experiment in self.ledger.experiments(after=last):
-            if experiment.commit_id is not None:
-                self._seen.append(self._told(experiment))
-        champion = next(seen for seen in reversed(self._seen) if seen.decision is Decision.kept)
+        settings, tally, champion = self.row.settings, self.ledger.tally(), self.ledger.champion()
+        if champion is None:
+            raise ValueError("a run without a champion shows nothing")
         return visible.View(
             program=self.row.program,
             metric=settings.metric,
             goal=settings.goal,
-            champion=champion,
-            experiments=tuple(self._seen),
+            champion=self._told(champion),
+            experiments=_History(self, tally.experiments + 1),
             proposals=tally.experiments + tally.refused,
             refused=[
                 visible.Refused(agent=r.agent, hypothesis=r.hypothesis, reason=r.reason)
                 for r in self.ledger.refusals(after=champion.number)
             ],
         )
+
+    def told(self, number: int) -> visible.Seen:
+        """A recorded experiment as an agent sees it."""
+        return self._told(self.ledger.experiment(number))
 
     def _told(self, experiment: Experiment) -> visible.Seen:
         """A recorded experiment, compared with the champion of its time."""
@@ -137,3 +135,30 @@ class Run:
         head = self.ledger.champion() or (recorded[0] if recorded else None)
         if head is not None and self.repository.main() != head.commit_id:
             self.set_main(head, str(head.commit_id))
+        self.repository.tidy()
+
+
+class _History(Sequence[visible.Seen]):
+    """The first experiments of a run, each read when it is looked at, and then no longer kept.
+
+    So a run of a week takes no more memory than one of an hour. What is recorded never changes,
+    and what an agent is told of it doesn't either. It is good for as long as the run is open.
+    """
+
+    def __init__(self, run: Run, count: int) -> None:
+        self._run = run
+        self._numbers = range(count)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> visible.Seen: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[visible.Seen]: ...
+
+    def __getitem__(self, index: int | slice) -> visible.Seen | Sequence[visible.Seen]:
+        if isinstance(index, slice):
+            return [self._run.told(number) for number in self._numbers[index]]
+        return self._run.told(self._numbers[index])

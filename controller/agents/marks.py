@@ -15,7 +15,7 @@ import math
 import re
 import tokenize
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from itertools import chain, zip_longest
 
 from msgspec import Struct
@@ -81,7 +81,7 @@ class Marked(Struct, frozen=True, kw_only=True):
         return "".join(chain.from_iterable(zip_longest(self.pieces, literals, fillvalue="")))
 
 
-@cache  # a run's experiments are read again at each proposal
+@lru_cache(maxsize=4)  # the champion is read again at each proposal
 def marked(source: str) -> Marked:
     """Find the marks of a train.py. Raises `Unusable` with the line of a bad one."""
     lines = list(io.StringIO(source, newline=""))

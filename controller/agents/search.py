@@ -4,17 +4,19 @@ While a neighbour of the champion is untried, it is next: one constant doubled, 
 another of its choices, beginning with the constant that made the champion. A champion with no such
 neighbour left is improved upon by Optuna's TPE, from all experiments of the same program.
 
-Everything is computed again from the view at each proposal, with a seed from run and proposal, so
-a restarted run goes on as if it had not stopped.
+Everything is computed from the view at each proposal, with a seed from run and proposal, so a
+restarted run goes on as if it had not stopped. What was read of an experiment is remembered.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from controller.agents.base import Candidate
 from controller.agents.marks import Choice, Constant, Marked, Range, Value, marked
@@ -28,13 +30,24 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 _Values = tuple[Value, ...]
-_Kin = tuple[Seen, _Values]
+_UNREADABLE = Marked(pieces=(), constants=())
 
 _MOST_TRIALS = 1000
 """TPE is told of the latest ones, which keeps a proposal under half a second."""
 _TPE_DRAWS = 20
 _RANDOM_DRAWS = 500
 """A space in which so many draws are all known is taken for exhausted."""
+
+
+class _Known(Struct, frozen=True, kw_only=True):
+    """What is remembered of an experiment."""
+
+    pieces: tuple[str, ...]
+    """Of its program, which differs from another's in marked values alone if these are the same."""
+    values: _Values
+    kept: bool
+    score: float | None
+    outcome: Outcome
 
 
 class Search:
@@ -45,6 +58,8 @@ class Search:
     def __init__(self, seed: str, train: str) -> None:
         """`train` is the task's train.py. Raises `Unusable` for bad marks, and for none."""
         self._seed = seed
+        self._known: list[_Known] = []
+        self._last: Seen | None = None
         if not marked(train).constants:
             raise Unusable(
                 "train.py marks no constant to search.",
@@ -55,9 +70,10 @@ class Search:
     def propose(self, view: View) -> Candidate | None:
         """The next untried values. Raises `Unusable` if the champion has bad marks."""
         champion = marked(view.champion.candidate)
-        kin = list(_same_program(champion, view.experiments))
-        tried = {values for _, values in kin}
-        kept = [found for seen, found in kin if seen.decision is Decision.kept]
+        self._read(view.experiments)
+        kin = [known for known in self._known if known.pieces == champion.pieces]
+        tried = {known.values for known in kin}
+        kept = [known.values for known in kin if known.kept]
         first = _changed(kept[-2], kept[-1]) if len(kept) > 1 else 0
         # Another agent may have tried the same values, with other comments.
         refused = {proposal.hypothesis for proposal in view.refused}
@@ -68,13 +84,21 @@ class Search:
                     return candidate
         return None
 
-    def _draws(self, champion: Marked, kin: Sequence[_Kin], view: View) -> Iterator[_Values]:
+    def _read(self, experiments: Sequence[Seen]) -> None:
+        """Remember what matters of experiments, so that each is read once."""
+        count = len(self._known)
+        if len(experiments) < count or (count and experiments[count - 1] != self._last):
+            self._known, count = [], 0  # of another run
+        for self._last in experiments[count:]:
+            self._known.append(_known(self._last))
+
+    def _draws(self, champion: Marked, kin: Sequence[_Known], view: View) -> Iterator[_Values]:
         """What TPE suggests; where it only repeats what is known, what chance does."""
         import optuna  # half a second, and only a search past its ladder needs it
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         space = {c.name: _distribution(c.domain) for c in champion.constants}
-        trials = [_trial(values, seen, space) for seen, values in kin[-_MOST_TRIALS:]]
+        trials = [_trial(known, space) for known in kin[-_MOST_TRIALS:]]
         digest = hashlib.sha256(f"{self._seed} {view.proposals}".encode()).digest()
         seed = int.from_bytes(digest[:4], "big")
         for sampler, draws in (
@@ -88,13 +112,18 @@ class Search:
                 yield tuple(_fitted(c.domain, drawn[c.name]) for c in champion.constants)
 
 
-def _same_program(champion: Marked, experiments: Sequence[Seen]) -> Iterator[_Kin]:
-    """Experiments that differ from the champion in marked values alone."""
-    for seen in experiments:
-        with suppress(Unusable):  # another program, whose marks are bad
-            found = marked(seen.candidate)
-            if found.pieces == champion.pieces:
-                yield seen, found.values
+def _known(seen: Seen) -> _Known:
+    try:
+        found = marked(seen.candidate)
+    except Unusable:  # another program, whose marks are bad
+        found = _UNREADABLE
+    return _Known(
+        pieces=tuple(sys.intern(piece) for piece in found.pieces),
+        values=found.values,
+        kept=seen.decision is Decision.kept,
+        score=seen.score,
+        outcome=seen.outcome,
+    )
 
 
 def _changed(before: _Values, after: _Values) -> int:
@@ -134,19 +163,19 @@ def _distribution(domain: Range | Choice) -> BaseDistribution:
     return distributions.FloatDistribution(domain.low, domain.high, log=domain.log)
 
 
-def _trial(values: _Values, seen: Seen, space: dict[str, BaseDistribution]) -> FrozenTrial:
+def _trial(known: _Known, space: dict[str, BaseDistribution]) -> FrozenTrial:
     """An experiment as Optuna knows it: our own errors say nothing, other failures are bad."""
     from optuna.trial import TrialState, create_trial
 
     state = TrialState.PRUNED
-    if seen.score is not None:
+    if known.score is not None:
         state = TrialState.COMPLETE
-    elif seen.outcome is Outcome.error:
+    elif known.outcome is Outcome.error:
         state = TrialState.FAIL
     return create_trial(
         state=state,
-        value=seen.score,
-        params=dict(zip(space, values, strict=True)),
+        value=known.score,
+        params=dict(zip(space, known.values, strict=True)),
         distributions=space,
     )
 

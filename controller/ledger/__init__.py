@@ -54,6 +54,9 @@ __all__ = [
     "candidate_hash",
 ]
 
+_LAST = 2**63 - 1
+"""The highest number that there can be."""
+
 
 def candidate_hash(candidate: str) -> str:
     """SHA-256 of a candidate's UTF-8, in hexadecimal."""
@@ -81,35 +84,33 @@ class Ledger(Calls):
 
     def experiments(self, *, after: int = -1) -> list[Experiment]:
         """The experiments after a number, the unfinished one included; by default all."""
-        return [
-            msgspec.convert(row, Experiment)
-            for row in self._all("experiments", number=None, unfinished=None, after=after)
-        ]
+        return self._experiments(after + 1, _LAST)
 
     def experiment(self, number: int) -> Experiment:
         """Raises `NotFound`."""
-        row = self._one("experiments", number=number, unfinished=None, after=-1)
-        if row is None:
+        found = self._experiments(number, number)
+        if not found:
             raise NotFound(f"This run has no experiment {number}.", "`sealed experiment list`.")
-        return msgspec.convert(row, Experiment)
+        return found[0]
 
     def unfinished(self) -> Experiment | None:
         """The experiment that is not recorded yet; there is at most one."""
-        row = self._one("experiments", number=None, unfinished=True, after=-1)
-        return None if row is None else msgspec.convert(row, Experiment)
+        newest = self._experiments(None, _LAST)
+        return newest[0] if newest and newest[0].state is not State.recorded else None
 
     def champion(self) -> Experiment | None:
         """The best kept candidate's experiment; None before the baseline has a score."""
         row = self._one("champion")
-        return None if row is None or row["number"] is None else self.experiment(row["number"])
+        return None if row is None else self.experiment(row["number"])
 
     def candidate(self, number: int) -> str:
         """The text of an experiment's candidate."""
-        return self.candidates(number)[number]
+        return self.candidates(number, number)[number]
 
-    def candidates(self, number: int | None = None) -> dict[int, str]:
-        """Candidates' texts by experiment."""
-        return {row["number"]: row["candidate"] for row in self._all("candidates", number=number)}
+    def candidates(self, first: int = 0, last: int = _LAST) -> dict[int, str]:
+        """Candidates' texts by experiment; by default of all."""
+        rows = self._all("candidates", first=first, last=last)
+        return {row["number"]: row["candidate"] for row in rows}
 
     def log(self, number: int, letters: int) -> str:
         """The last `letters` characters of the log of an experiment's trial."""
@@ -298,3 +299,9 @@ class Ledger(Calls):
             self._write("end_session", session=self._session, halt=halt, detail=detail)
             self._db.execute(self._query("end_stage"))
         self._session = None
+
+    # ---- below ----------------------------------------------------------------------------------
+
+    def _experiments(self, first: int | None, last: int) -> list[Experiment]:
+        rows = self._all("experiments", first=first, last=last)
+        return [msgspec.convert(row, Experiment) for row in rows]

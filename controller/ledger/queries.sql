@@ -53,23 +53,24 @@ DELETE FROM now;
 SELECT experiment, stage, detail, seconds, since FROM now;
 
 -- name: experiments
--- The trial beside an experiment is its first: later ones only confirm.
+-- From `first` to `last`, or, without `first`, the highest number alone. The trial beside an
+-- experiment is its first: later ones only confirm.
 SELECT e.number, e.state, e.agent, e.hypothesis, e.candidate_hash, e.parent, e.proposed_at,
        e.decision, e.decision_reason, e.gain, e.standard_error, e.message, e.decided_at,
        e.commit_id, t.key AS trial_key, t.outcome, t.score, t.rehearsal_score,
        t.reason AS trial_reason, t.log_bytes, t.seconds, t.wall_seconds, t.peak_memory_bytes,
        t.device
 FROM experiments AS e LEFT JOIN trials AS t ON t.experiment = e.number AND t.number = 1
-WHERE (:number IS NULL OR e.number = :number)
-  AND (:unfinished IS NULL OR e.state <> 'recorded')
-  AND e.number > :after
+WHERE e.number BETWEEN coalesce(:first, (SELECT max(number) FROM experiments)) AND :last
 ORDER BY e.number;
 
 -- name: champion
-SELECT max(number) AS number FROM experiments WHERE state = 'recorded' AND decision = 'kept';
+-- At most one kept experiment is not recorded yet.
+SELECT number FROM experiments WHERE decision = 'kept' AND state = 'recorded'
+ORDER BY number DESC LIMIT 1;
 
 -- name: candidates
-SELECT number, candidate FROM experiments WHERE :number IS NULL OR number = :number;
+SELECT number, candidate FROM experiments WHERE number BETWEEN :first AND :last;
 
 -- name: log
 SELECT substr(log, -:letters) AS log
@@ -145,14 +146,20 @@ UPDATE sessions SET halt = :halt, detail = :detail WHERE number = :session;
 SELECT number, started_at, seen_at, halt, detail FROM sessions ORDER BY number;
 
 -- name: tally
--- Errors and refusals in a row are counted since the last session began: a person who starts a
--- run again gives it another chance.
+-- Numbers of experiments and of refusals have no gaps, so that what was recorded need not be
+-- counted. Errors and refusals in a row are counted since the last session began: a person who
+-- starts a run again gives it another chance.
+WITH last (recorded, kept) AS (
+    SELECT
+        coalesce((SELECT number FROM experiments WHERE state = 'recorded'
+                  ORDER BY number DESC LIMIT 1), 0),
+        coalesce((SELECT max(number) FROM experiments WHERE decision = 'kept'), 0)
+)
 SELECT
-    (SELECT count(*) FROM experiments WHERE number > 0 AND state = 'recorded') AS experiments,
+    (SELECT recorded FROM last) AS experiments,
     (SELECT count(*) FROM experiments WHERE number > 0 AND decision = 'kept') AS kept,
-    (SELECT count(*) FROM experiments WHERE state = 'recorded' AND number > coalesce(
-        (SELECT max(number) FROM experiments WHERE decision = 'kept'), 0)) AS since_kept,
-    (SELECT count(*) FROM refusals) AS refused,
+    (SELECT max(recorded - kept, 0) FROM last) AS since_kept,
+    (SELECT coalesce(max(number), 0) FROM refusals) AS refused,
     (SELECT count(*) FROM trials WHERE number = 1 AND outcome = 'dishonest') AS dishonest,
     (SELECT count(*) FROM trials WHERE outcome = 'error'
         AND finished_at >= coalesce((SELECT max(started_at) FROM sessions), '')

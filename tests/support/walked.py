@@ -27,7 +27,7 @@ _FOLDER = Path(os.environ.get("WALKED", "."))
 def stop_at(point: str) -> None:
     """Tell the test, and wait, if it waits for this point."""
     wanted = _FOLDER / "wanted"
-    if wanted.read_text() == point:
+    if point and wanted.read_text() == point:
         (_FOLDER / "reached").write_text(point)
         while wanted.read_text() == point:
             time.sleep(0.01)

@@ -153,7 +153,8 @@ def test_a_ledger_of_the_first_version_is_read_and_written() -> None:
 
     with sqlite3.connect(path) as db:
         db.executescript(
-            "DROP TABLE accepted;"
+            "DROP TABLE accepted; DROP INDEX kept_experiments; DROP INDEX trial_outcomes;"
+            "DROP INDEX trials_without_error; DROP INDEX refusals_by_experiment;"
             "DROP TABLE control; DROP TABLE now; ALTER TABLE run DROP COLUMN plateau;"
             "ALTER TABLE run DROP COLUMN dockerfile;"
             "ALTER TABLE run DROP COLUMN scorer_dockerfile;"

@@ -37,7 +37,7 @@ STEPS: list[tuple[type, str]] = [
         )
     ),
     *((Repository, name) for name in ("commit", "set_experiment", "set_main", "_store", "_set")),
-    (Repository, "_set_index"),
+    *((Repository, name) for name in ("_set_index", "_pack_objects", "_pack_refs")),
     *((FakeSandbox, name) for name in ("run", "compare")),
 ]
 """Where a run is killed: before and after each call of each of these."""
@@ -123,6 +123,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Ledger, "_migrate", migrated)
     monkeypatch.setattr("os.fsync", lambda _: None)
+    monkeypatch.setattr("controller.repository.LOOSE_EXPERIMENTS", 1)
 
 
 @pytest.fixture(scope="module")

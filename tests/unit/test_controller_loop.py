@@ -116,12 +116,12 @@ def test_what_an_agent_was_told_stays_as_it_was() -> None:
     agent = Scripted(*candidates(0.98765, 0.5, 0.98, 0.1))
     with opened(sandbox) as run:
         drive(run, sandbox, agent)
-        again = run.view().experiments
+        again = list(run.view().experiments)
     for before, after in itertools.pairwise([view.experiments for view in agent.views]):
         assert after[: len(before)] == before
         assert len(after) == len(before) + 1
     with opened(sandbox) as run:
-        assert run.view().experiments == again, "opened again, it is told the same"
+        assert list(run.view().experiments) == again, "opened again, it is told the same"
 
 
 def test_trailers_tell_what_an_agent_may_know(tmp_path: Path) -> None:

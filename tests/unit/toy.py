@@ -84,7 +84,7 @@ class Scripted:
         self.views: list[View] = []
 
     def propose(self, view: View) -> Candidate | Unfit | None:
-        self.views.append(view)
+        self.views.append(replace(view, experiments=list(view.experiments)))
         return self.proposals[view.proposals] if view.proposals < len(self.proposals) else None
 
 
