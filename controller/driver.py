@@ -9,7 +9,8 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from shutil import disk_usage
@@ -22,11 +23,14 @@ from controller.agents import Kind, find_source, make_agent, model_writes
 from controller.agents.base import Agent
 from controller.errors import Unusable
 from controller.gate import admit, is_accepted
-from controller.halting import Halted, is_full
-from controller.ledger import Halt, NewRun, RunLimits, RunRow, Wanted
+from controller.halting import PASSING, Halted, is_full, seconds_to_wait
+from controller.ledger import Halt, Model, NewRun, RunLimits, RunRow, Wanted
+from controller.llm.caller import CALL_SECONDS, Caller
+from controller.llm.client import Client
+from controller.llm.models import Wish, resolved
 from controller.loop import Loop, Watcher
 from controller.run import Run
-from controller.runs import claimed, created, files_of, runs_root, wanted
+from controller.runs import claimed, created, files_of, reading, runs_root, wanted
 from controller.task import find_task, read_task
 from sandbox.api import Advisory, Check, Progress, Sandbox, Stage, TaskFiles
 from sandbox.errors import NoSpace
@@ -46,6 +50,8 @@ class Order(Struct, frozen=True, kw_only=True):
     agent: Kind | None = None
     source: str | None = None
     """What a replay proposes from: a folder, or a run."""
+    models: Wish = Wish()
+    """What the agent llm asks."""
     limits: RunLimits = RunLimits()
     accepted: tuple[Advisory, ...] = ()
     """Findings of the doctor to run in spite of."""
@@ -79,13 +85,23 @@ def drive(
     """
     files = read_task(find_task(order.task))
     origin = None if order.source is None else find_source(order.source)
-    with claimed(files.name, order.name) as folder:
+    with claimed(files.name, order.name) as folder, ExitStack() as stack:
         earlier = created(folder)
         kind, identity = order.agent or Kind.search, secrets.token_hex(8)
         if earlier is not None:
             _check_same(folder, earlier, files, order.agent, origin)
             kind, identity, origin = Kind(earlier.agent), earlier.id, earlier.agent_source
-        new_agent = partial(make_agent, kind, seed=identity, train=files.train, source=origin)
+        caller, models = None, list[Model]()
+        if kind is Kind.llm:
+            client = Client(CALL_SECONDS)
+            caller = Caller(folder, client)
+            stack.callback(caller.close)
+            models = resolved(order.models, _models_of(folder, earlier), client)
+        elif order.models.names:
+            raise Unusable(f"The agent {kind} asks no model.", "Give --agent llm, or no --model.")
+        new_agent = partial(
+            make_agent, kind, seed=identity, train=files.train, source=origin, caller=caller
+        )
         new_agent()  # what it can't be made from is told before anything is prepared
         with connected() as sandbox:
             checks: list[Check] = []
@@ -111,6 +127,7 @@ def drive(
             )
             with Run.opened(folder, new if earlier is None else None, files.train) as run:
                 run.limit(order.limits)
+                run.ledger.set_models(models)
                 run.ledger.accept(c for c in checks if is_accepted(c, order.accepted))
                 viewer.opened(folder, run.row.settings.metric, goes_on=earlier is not None)
                 try:
@@ -145,11 +162,30 @@ def drive_on(
 def _drive(run: Run, new_agent: Callable[[], Agent], sandbox: Sandbox, viewer: Viewer) -> Halted:
     while True:
         end = Loop(run, new_agent(), sandbox, viewer).drive()
+        if end.halt in PASSING:
+            viewer.say(f"paused: {end.detail} It goes on by itself.")
+            _wait(run, seconds_to_wait(end, datetime.now(UTC)))
+            continue
         if end.halt is not Halt.paused:
             return end
         viewer.say(f"paused; `sealed resume {run.folder.name}` goes on, `sealed stop` ends it")
         while wanted(run.folder) is Wanted.paused:
             time.sleep(_LOOK_SECONDS)
+
+
+def _wait(run: Run, seconds: float) -> None:
+    """So long, or until a person says something of the run, such as another limit."""
+    until, said = time.monotonic() + seconds, run.ledger.wanted_at()
+    while time.monotonic() < until and run.ledger.wanted_at() == said:
+        time.sleep(min(_LOOK_SECONDS, seconds))
+    run.limit(RunLimits())
+
+
+def _models_of(folder: Path, earlier: RunRow | None) -> list[Model]:
+    if earlier is None:
+        return []
+    with reading(folder) as (ledger, _):
+        return ledger.models()
 
 
 def _check_same(

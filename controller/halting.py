@@ -1,5 +1,7 @@
 """When a run stops proposing, and why. Pure: counts in, reason out."""
 
+from datetime import datetime, timedelta
+
 from msgspec import Struct
 
 from controller.ledger.rows import Cost, Halt, RunLimits, Spending, Tally, Wanted
@@ -10,6 +12,8 @@ REFUSALS_IN_A_ROW = 20
 """Proposals that were no candidates."""
 DISHONEST = 5
 """Candidates that an audit caught: an agent that cheats is not to be run all night."""
+PASSING = frozenset({Halt.day, Halt.provider})
+"""What is over by itself: the process stays, and goes on."""
 FREE_BYTES = 256 * 2**20
 """Free space that ledger and repository must have: a full disk must not meet them in a commit."""
 
@@ -19,6 +23,8 @@ class Halted(Struct, frozen=True, kw_only=True):
 
     halt: Halt
     detail: str
+    wait_seconds: float | None = None
+    """It goes on by itself after so long; None: not by itself."""
 
 
 def is_full(free_bytes: int) -> bool:
@@ -71,6 +77,12 @@ def halted(
     return None
 
 
+def is_last(tally: Tally, limits: RunLimits) -> bool:
+    """Whether the next experiment is the last one that its limit allows."""
+    most = limits.most_experiments
+    return most is not None and tally.experiments + 1 >= most
+
+
 def unaffordable(spent: Spending, today: Spending, most: Cost, limits: RunLimits) -> Halted | None:
     """Why a call that can cost so much is not made, or None. Asked before each call."""
     tokens = most.prompt_tokens + most.completion_tokens
@@ -99,6 +111,14 @@ def unaffordable(spent: Spending, today: Spending, most: Cost, limits: RunLimits
             detail = f"Today (UTC): {_beyond(of_today, daily, halt, cost)}"
             return Halted(halt=Halt.day, detail=detail)
     return None
+
+
+def seconds_to_wait(end: Halted, now: datetime) -> float:
+    """Until a halt of `PASSING` is over: what it says, or the rest of the day (UTC)."""
+    if end.wait_seconds is not None:
+        return end.wait_seconds
+    tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return (tomorrow - now).total_seconds()
 
 
 def _beyond(used: float, limit: float, unit: Halt, cost: float) -> str:

@@ -115,6 +115,8 @@ class Loop:
         proposal = self._agent.propose(self._run.view())
         if proposal is None:
             return Halted(halt=Halt.exhausted, detail=f"{name} has no more candidates.")
+        if isinstance(proposal, Halted):
+            return proposal
         for number in self._ledger.without_fingerprint():
             fingerprint = self._sandbox.fingerprint(self._ledger.candidate(number))
             self._ledger.set_fingerprint(number, fingerprint)

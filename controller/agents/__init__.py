@@ -4,9 +4,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from controller.agents.base import Agent
+from controller.agents.llm import LLM
 from controller.agents.replay import Replay, from_folder, from_run
 from controller.agents.search import Search
 from controller.errors import Unusable
+from controller.llm.caller import Caller
 from controller.runs import created, find_run
 
 
@@ -15,6 +17,7 @@ class Kind(StrEnum):
 
     search = "search"
     replay = "replay"
+    llm = "llm"
 
 
 _WITHOUT_A_MODEL = frozenset({Kind.search, Kind.replay})
@@ -41,8 +44,14 @@ def find_source(name: str) -> str:
     return str(folder.resolve())
 
 
-def make_agent(kind: Kind, *, seed: str, train: str, source: str | None) -> Agent:
-    """An agent for a task with this train.py. Raises `Unusable`, `NotFound`."""
+def make_agent(
+    kind: Kind, *, seed: str, train: str, source: str | None, caller: Caller | None = None
+) -> Agent:
+    """An agent for a task with this train.py; `caller`: of its models. Raises `ControllerError`."""
+    if caller is not None:
+        if source is not None:
+            raise Unusable("A model takes no candidates.", "Leave --from out.")
+        return LLM(caller, seed)
     if kind is Kind.search:
         if source is not None:
             raise Unusable("The search takes no candidates.", "Leave --from out.")

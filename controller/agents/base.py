@@ -8,6 +8,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from controller.halting import Halted
 from controller.visible import View
 
 
@@ -37,6 +38,6 @@ class Agent(Protocol):
         """What the ledger calls it."""
         ...
 
-    def propose(self, view: View) -> Candidate | Unfit | None:
-        """The next proposal; None: there will be no more."""
+    def propose(self, view: View) -> Candidate | Unfit | Halted | None:
+        """The next proposal; None: there will be no more; `Halted`: none now, and why."""
         ...

@@ -74,6 +74,11 @@ class Ledger(Calls):
         row["limits"] = RunLimits(**{name: row.pop(name) for name in RunLimits.__struct_fields__})
         return msgspec.convert(row, RunRow)
 
+    def limits(self) -> RunLimits:
+        """As they are now: another process may have changed them."""
+        row = self.run()
+        return RunLimits() if row is None else row.limits
+
     def experiments(self, *, after: int = -1) -> list[Experiment]:
         """The experiments after a number, the unfinished one included; by default all."""
         return [

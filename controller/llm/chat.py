@@ -44,3 +44,5 @@ class Standing(Struct, frozen=True, kw_only=True):
     calls_left: int | None = None
     repairs: tuple[Repair, ...] = ()
     """Turns so far about this one proposal, the oldest first; bounded by the agent."""
+    pending: str = ""
+    """The hypothesis of the candidate that is on trial meanwhile: untrusted text; "": none is."""

@@ -11,6 +11,7 @@ and not imported before a model is asked.
 
 import os
 import queue
+import re
 import resource
 import sys
 import threading
@@ -25,6 +26,7 @@ from msgspec import Struct
 MEMORY_BYTES = 1 << 30
 """Most private memory of this process; litellm takes a fifth of it."""
 _FAULT_LETTERS = 600
+_PREFIXES = re.compile(r"^(?:[\w.]+(?:Error|Exception|Timeout)(?:: | - ))+")
 
 
 class Ask(Struct, frozen=True, kw_only=True, tag="ask"):
@@ -97,7 +99,9 @@ Response = Answer | Price | Fault
 
 def _fault(error: BaseException, begun: bool) -> Fault:
     status = getattr(error, "status_code", None)
-    message = f"{type(error).__name__}: {error}"[:_FAULT_LETTERS]
+    # The library repeats itself: `InternalServerError: litellm.InternalServerError: …`.
+    told = _PREFIXES.sub("", str(error)[:_FAULT_LETTERS]).split(" Original exception")[0]
+    message = f"{type(error).__name__}: {told}"
     if isinstance(error, MemoryError):
         return Fault(trouble=Trouble.broken, message="The reply does not fit into memory.")
     if begun or "timeout" in type(error).__name__.lower():
@@ -132,8 +136,8 @@ def _ask(litellm: Any, ask: Ask) -> Answer | Fault:
             num_retries=0,
             max_retries=0,
         )
+        begun = True
         for chunk in stream:
-            begun = True
             usage = getattr(chunk, "usage", None) or usage
             for choice in chunk.choices[:1]:
                 piece = choice.delta.content or ""
@@ -144,6 +148,8 @@ def _ask(litellm: Any, ask: Ask) -> Answer | Fault:
     except BaseException as error:
         return _fault(error, begun)
     text = "".join(pieces)
+    if not text and usage is None:
+        return Fault(trouble=Trouble.broken, message="It sent nothing that is a streamed reply.")
     return Answer(
         text=text[: ask.most_letters],
         cut=len(text) > ask.most_letters,
