@@ -80,6 +80,8 @@ class Run:
             champion=champion,
             experiments=tuple(self._seen),
             proposals=tally.experiments + tally.refused,
+            min_gain=settings.min_gain,
+            step=visible.step_told(self.ledger.experiment(champion.number), settings),
             refused=[
                 visible.Refused(agent=r.agent, hypothesis=r.hypothesis, reason=r.reason)
                 for r in self.ledger.refusals(after=champion.number)
