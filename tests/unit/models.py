@@ -1,4 +1,4 @@
-"""A run of the toy task whose candidates a scripted model proposes, as the driver would drive it."""
+"""Runs of the toy task whose candidates a scripted model proposes, driven as the driver does."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
