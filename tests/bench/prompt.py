@@ -9,16 +9,18 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec.structs import replace
 
 from controller.agents.base import Candidate
 from controller.llm.chat import Standing
 from controller.llm.context import messages
-from controller.visible import View
 from tests.unit.toy import Scripted, drive, fake, opened
 
+T = TypeVar("T")
 EXPERIMENTS = (200, 5000)
 SOURCE = (Path(__file__).parents[2] / "tasks" / "text" / "train.py").read_text()
 
@@ -34,11 +36,11 @@ def proposals(count: int) -> list[Candidate]:
     return found
 
 
-def timed(act: Callable[[], object]) -> float:
-    """Milliseconds of it."""
+def timed(act: Callable[[], T]) -> tuple[float, T]:
+    """Milliseconds of it, and what it gives."""
     began = time.perf_counter()
-    act()
-    return 1000 * (time.perf_counter() - began)
+    found = act()
+    return 1000 * (time.perf_counter() - began), found
 
 
 def main() -> None:
@@ -51,16 +53,15 @@ def main() -> None:
                 run.limit(replace(run.row.limits, most_experiments=most))
                 drive(run, sandbox, agent)
             with opened(sandbox) as run:
-                views = list[View]()
-                figures = {
-                    "view, first": timed(lambda: views.append(run.view())),
-                    "view": timed(run.view),
-                    "prompt, first": timed(lambda: messages(views[0], Standing())),
-                    "prompt": timed(lambda: messages(views[0], Standing())),
-                }
-            letters = sum(len(message.content) for message in messages(views[0], Standing()))
-            told = ", ".join(f"{name} {value:.1f} ms" for name, value in figures.items())
-            print(f"{most:>5} experiments: {told}; {letters} letters")
+                first, _ = timed(run.view)
+                again, view = timed(run.view)
+            prompt = partial(messages, view, Standing())
+            (cold, _), (warm, told) = timed(prompt), timed(prompt)
+            print(
+                f"{most:>5} experiments: view {first:.1f} ms, then {again:.1f} ms; "
+                f"prompt {cold:.1f} ms, then {warm:.1f} ms, "
+                f"{sum(len(message.content) for message in told)} letters"
+            )
 
 
 if __name__ == "__main__":
