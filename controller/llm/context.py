@@ -165,11 +165,11 @@ def _near(view: View, after: Sequence[Seen]) -> list[Seen]:
     """Those that were not kept, the best scores first, and of two alike the later one."""
     sign = 1.0 if view.goal is Goal.minimize else -1.0
     scored = [
-        (sign * seen.score, -seen.number, seen)
+        (sign * seen.score, -seen.number, seen)  # no two have one number
         for seen in after
         if seen.score is not None and seen.decision is not Decision.kept
     ]
-    return [seen for _, _, seen in heapq.nsmallest(NEAR, scored, key=lambda item: item[:2])]
+    return [seen for _, _, seen in heapq.nsmallest(NEAR, scored)]
 
 
 def _experiment(seen: Seen) -> str:
