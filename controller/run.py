@@ -74,6 +74,8 @@ class Run:
             champion=self._told(champion),
             experiments=_History(self, tally.experiments + 1),
             proposals=tally.experiments + tally.refused,
+            min_gain=settings.min_gain,
+            step=visible.step_told(self.ledger.experiment(champion.number), settings),
             refused=[
                 visible.Refused(agent=r.agent, hypothesis=r.hypothesis, reason=r.reason)
                 for r in self.ledger.refusals(after=champion.number)

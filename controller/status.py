@@ -4,9 +4,33 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from controller.ledger import Accepted, Halt, Now, Refusal, RunLimits, State, Wanted
+from controller.halting import PASSING
+from controller.ledger import (
+    Accepted,
+    Halt,
+    Ledger,
+    Model,
+    Now,
+    Refusal,
+    RunLimits,
+    State,
+    Wanted,
+)
 from controller.runs import is_driven, reading
 from sandbox.api import Goal, Outcome
+
+
+class Limit(Struct, frozen=True, kw_only=True):
+    """How far one limit of what models cost is."""
+
+    unit: Halt
+    """dollars, tokens or calls."""
+    used: float
+    """What is reserved for calls that are not over included."""
+    most: float | None
+    today: float
+    """Of UTC."""
+    most_a_day: float | None
 
 
 class Status(Struct, frozen=True, kw_only=True):
@@ -41,6 +65,12 @@ class Status(Struct, frozen=True, kw_only=True):
     seconds: float
     """Of all sessions, up to the ledger's last change."""
     limits: RunLimits
+    waits_for: str | None
+    """Why it waits, driven, for what is over by itself: a provider that is down, the next day."""
+    models: list[Model]
+    """What the agent llm asks."""
+    costs: list[Limit]
+    """Of the models; empty without one."""
     accepted: list[Accepted]
     """Findings of the doctor that a person ran in spite of."""
     wanted: Wanted
@@ -55,7 +85,7 @@ def status_of(folder: Path) -> Status:
     driven = is_driven(folder)
     with reading(folder) as (ledger, row):
         tally, champion, unfinished = ledger.tally(), ledger.champion(), ledger.unfinished()
-        last = next(reversed(ledger.sessions()), None)
+        last, models = next(reversed(ledger.sessions()), None), ledger.models()
         return Status(
             run=folder.name,
             task=row.task_name,
@@ -77,8 +107,29 @@ def status_of(folder: Path) -> Status:
             state=None if unfinished is None else unfinished.state,
             seconds=tally.seconds,
             limits=row.limits,
+            waits_for=last.detail if driven and last and last.halt in PASSING else None,
+            models=models,
+            costs=_costs(ledger, row.limits) if models else [],
             accepted=ledger.accepted(),
             wanted=ledger.wanted(),
             now=ledger.now() if driven else None,
             created_at=row.created_at,
         )
+
+
+def _costs(ledger: Ledger, limits: RunLimits) -> list[Limit]:
+    spent, today = ledger.spending(), ledger.spending(today=True)
+    return [
+        Limit(unit=unit, used=used, most=most, today=of_today, most_a_day=daily)
+        for unit, used, most, of_today, daily in (
+            (
+                Halt.dollars,
+                spent.dollars,
+                limits.most_dollars,
+                today.dollars,
+                limits.most_dollars_a_day,
+            ),
+            (Halt.tokens, spent.tokens, limits.most_tokens, today.tokens, limits.most_tokens_a_day),
+            (Halt.calls, spent.calls, limits.most_calls, today.calls, limits.most_calls_a_day),
+        )
+    ]

@@ -16,7 +16,9 @@ _INVISIBLE = re.compile(
 def printable(text: str, limit: int) -> str:
     """At most `limit` characters of `text`, line breaks as `\\n`; tabs stay."""
     lines = text[:limit].replace("\r\n", "\n").replace("\r", "\n")
-    shown = "".join(_shown(letter) for letter in _INVISIBLE.sub("\ufffd", lines))
+    shown = _INVISIBLE.sub("\ufffd", lines)
+    if not shown.replace("\n", "").replace("\t", "").isprintable():
+        shown = "".join(_shown(letter) for letter in shown)
     return shown if len(text) <= limit else shown[: limit - 1] + "…"
 
 

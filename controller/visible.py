@@ -67,6 +67,10 @@ class View(Struct, frozen=True, kw_only=True):
     """All recorded ones by number, the baseline first."""
     proposals: int
     """How many were made after the baseline, refused ones included."""
+    min_gain: float
+    """What a gain must exceed to be kept, in the metric's unit."""
+    step: float | None
+    """What scores are told in multiples of, by the champion's; None: they are exact."""
     refused: Sequence[Refused]
     """Proposals since the champion that were no candidates, the oldest first."""
 
@@ -112,6 +116,13 @@ def step(settings: TaskSettings, standard_error: float | None, score: float) -> 
     if standard_error is not None and math.isfinite(standard_error) and standard_error > 0:
         return max(_power_of_ten(math.ceil(math.log10(standard_error))), _digit(3, score))
     return _digit(2, score)
+
+
+def step_told(champion: Experiment, settings: TaskSettings) -> float | None:
+    """The step of the champion's score; None where scores are exact."""
+    if settings.feedback is Feedback.exact or champion.score is None:
+        return None
+    return step(settings, champion.standard_error, champion.score)
 
 
 def _told(

@@ -298,7 +298,7 @@ class FakeSandbox:
         """See `api.Sandbox`; what the fake is told in comments is its code."""
         check_candidate(candidate)
         lines = (
-            line if _DIRECTIVE.match(line) else line.split("#")[0].rstrip()
+            (line if _DIRECTIVE.match(line) else line.split("#")[0]).rstrip()
             for line in candidate.splitlines()
         )
         return hashlib.sha256("\n".join(filter(None, lines)).encode()).hexdigest()

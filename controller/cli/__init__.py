@@ -12,6 +12,7 @@ from controller.cli.selftest import attack_sandbox
 from controller.cli.serve import serve
 from controller.cli.status import show_status
 from controller.cli.trials import try_candidate
+from controller.llm import keys
 from sandbox.logs import configure
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="An agent improves train.py in sealed containers; in the morning the score is still true.",
 )
+app.callback()(keys.take)
 app.command("run")(run_task)
 app.command("try")(try_candidate)
 app.command("status")(show_status)

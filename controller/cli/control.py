@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli import limits as options
 from controller.cli.output import say
 from controller.ledger import RunLimits, Wanted
 from controller.runs import find_run, is_driven, limit, want
@@ -18,16 +19,30 @@ def pause(run: Run = None) -> None:
 
 def resume(
     run: Run = None,
-    experiments: Annotated[
-        int | None, typer.Option(min=0, help="Halt after so many in all.")
-    ] = None,
-    hours: Annotated[float | None, typer.Option(min=0, help="Halt after so many hours.")] = None,
-    plateau: Annotated[
-        int | None, typer.Option(min=1, help="Halt after so many in a row that were not kept.")
-    ] = None,
+    experiments: options.Experiments = None,
+    hours: options.Hours = None,
+    plateau: options.Plateau = None,
+    dollars: options.Dollars = None,
+    tokens: options.Tokens = None,
+    calls: options.Calls = None,
+    dollars_a_day: options.DollarsADay = None,
+    tokens_a_day: options.TokensADay = None,
+    calls_a_day: options.CallsADay = None,
+    hours_a_day: options.HoursADay = None,
 ) -> None:
     """Go on with a run that was paused or stopped, or that has come to a limit: give a new one."""
-    limits = RunLimits(most_experiments=experiments, most_hours=hours, plateau=plateau)
+    limits = RunLimits(
+        most_experiments=experiments,
+        most_hours=hours,
+        plateau=plateau,
+        most_dollars=dollars,
+        most_tokens=tokens,
+        most_calls=calls,
+        most_dollars_a_day=dollars_a_day,
+        most_tokens_a_day=tokens_a_day,
+        most_calls_a_day=calls_a_day,
+        most_hours_a_day=hours_a_day,
+    )
     limit(find_run(run), limits)
     _want(run, Wanted.running, "goes on", "goes on once `sealed serve` or `sealed run` drives it")
 

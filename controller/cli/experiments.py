@@ -71,8 +71,9 @@ def show(run: Run = None, number: Number = None, json: Json = False) -> None:
     """One experiment in full."""
     with _chosen(run, number) as (ledger, row, experiment):
         candidate, metric = ledger.candidate(experiment.number), row.settings.metric
+        cost = ledger.cost_of(experiment.number)
     if json:
-        print_json({**plain(experiment), "candidate": candidate})
+        print_json({**plain(experiment), "candidate": candidate, "cost": cost})
         return
     gain = "-"
     if experiment.gain is not None:
@@ -88,6 +89,9 @@ def show(run: Run = None, number: Number = None, json: Json = False) -> None:
         "training": duration(experiment.seconds),
         "peak memory": f"at least {size(experiment.peak_memory_bytes)}",
         "champion": "-" if experiment.parent is None else f"experiment {experiment.parent}",
+        "cost": f"{figure(cost.dollars)} dollars, {cost.tokens} tokens, {cost.calls} calls"
+        if cost.calls
+        else "",
         "commit": experiment.commit_id or "-",
     }
     for name, value in lines.items():

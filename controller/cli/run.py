@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from controller.agents import Kind
+from controller.cli import limits as options
+from controller.cli import models
 from controller.cli.accept import Accept
 from controller.cli.connection import connected
 from controller.cli.exits import Exit
@@ -13,10 +15,20 @@ from controller.cli.output import complain, figure
 from controller.cli.screen import Screen
 from controller.driver import Order, drive_on
 from controller.ledger import Halt, RunLimits, Wanted
+from controller.llm.models import REPLY_TOKENS, Wish
 from controller.runs import created, reading, runs_root, want
 from controller.task import find_task
 
-_DONE = {Halt.experiments, Halt.hours, Halt.plateau, Halt.exhausted, Halt.stopped}
+_DONE = {
+    Halt.experiments,
+    Halt.hours,
+    Halt.plateau,
+    Halt.dollars,
+    Halt.tokens,
+    Halt.calls,
+    Halt.exhausted,
+    Halt.stopped,
+}
 
 
 def run_task(
@@ -28,15 +40,21 @@ def run_task(
     source: Annotated[
         str | None, typer.Option("--from", metavar="PATH|RUN", help="What a replay proposes.")
     ] = None,
-    experiments: Annotated[
-        int | None, typer.Option(min=0, help="Halt after so many, the baseline not counted.")
-    ] = None,
-    hours: Annotated[
-        float | None, typer.Option(min=0, help="Halt after so many hours of running.")
-    ] = None,
-    plateau: Annotated[
-        int | None, typer.Option(min=1, help="Halt after so many in a row that were not kept.")
-    ] = None,
+    model: models.Models = None,
+    endpoint: models.Endpoint = None,
+    price_in: models.PriceIn = None,
+    price_out: models.PriceOut = None,
+    reply_tokens: models.ReplyTokens = REPLY_TOKENS,
+    experiments: options.Experiments = None,
+    hours: options.Hours = None,
+    plateau: options.Plateau = None,
+    dollars: options.Dollars = None,
+    tokens: options.Tokens = None,
+    calls: options.Calls = None,
+    dollars_a_day: options.DollarsADay = None,
+    tokens_a_day: options.TokensADay = None,
+    calls_a_day: options.CallsADay = None,
+    hours_a_day: options.HoursADay = None,
     accept: Accept = None,
 ) -> None:
     """Improve a task's train.py: propose, run, score, decide, record, and again.
@@ -44,12 +62,31 @@ def run_task(
     Interrupted or killed, it goes on where it was when it is started again with its --name. A disk
     that is full is waited for.
     """
-    limits = RunLimits(most_experiments=experiments, most_hours=hours, plateau=plateau)
+    limits = RunLimits(
+        most_experiments=experiments,
+        most_hours=hours,
+        plateau=plateau,
+        most_dollars=dollars,
+        most_tokens=tokens,
+        most_calls=calls,
+        most_dollars_a_day=dollars_a_day,
+        most_tokens_a_day=tokens_a_day,
+        most_calls_a_day=calls_a_day,
+        most_hours_a_day=hours_a_day,
+    )
+    wish = Wish(
+        names=tuple(model or ()),
+        endpoint=endpoint,
+        price_in=price_in,
+        price_out=price_out,
+        reply_tokens=reply_tokens,
+    )
     order = Order(
         task=task,
         name=name,
         agent=agent,
         source=source,
+        models=wish,
         limits=limits,
         accepted=tuple(accept or ()),
     )

@@ -9,12 +9,14 @@ from typing import Annotated
 import typer
 
 from controller.agents import Kind
+from controller.cli import models
 from controller.cli.accept import Accept
 from controller.cli.connection import connected
 from controller.cli.output import say
 from controller.driver import Order
 from controller.errors import Unusable
 from controller.ledger import RunLimits
+from controller.llm.models import REPLY_TOKENS, Wish
 from controller.supervisor import Supervisor
 from controller.task import find_task
 
@@ -40,6 +42,11 @@ def serve(
             "--from", metavar="PATH|RUN", envvar="SEALED_FROM", help="What a replay proposes."
         ),
     ] = None,
+    model: models.Models = None,
+    endpoint: models.Endpoint = None,
+    price_in: models.PriceIn = None,
+    price_out: models.PriceOut = None,
+    reply_tokens: models.ReplyTokens = REPLY_TOKENS,
     experiments: Annotated[
         int | None, typer.Option(envvar="SEALED_EXPERIMENTS", min=0, help="Halt after so many.")
     ] = None,
@@ -49,6 +56,34 @@ def serve(
     plateau: Annotated[
         int | None,
         typer.Option(envvar="SEALED_PLATEAU", min=1, help="Halt after so many without a gain."),
+    ] = None,
+    dollars: Annotated[
+        float | None,
+        typer.Option(envvar="SEALED_DOLLARS", min=0, help="Halt before models cost more."),
+    ] = None,
+    tokens: Annotated[
+        int | None, typer.Option(envvar="SEALED_TOKENS", min=0, help="The same in tokens.")
+    ] = None,
+    calls: Annotated[
+        int | None, typer.Option(envvar="SEALED_CALLS", min=0, help="The same in calls.")
+    ] = None,
+    dollars_a_day: Annotated[
+        float | None,
+        typer.Option(
+            envvar="SEALED_DOLLARS_A_DAY",
+            min=0,
+            help="Wait for the next day (UTC) before they cost more.",
+        ),
+    ] = None,
+    tokens_a_day: Annotated[
+        int | None, typer.Option(envvar="SEALED_TOKENS_A_DAY", min=0, help="The same in tokens.")
+    ] = None,
+    calls_a_day: Annotated[
+        int | None, typer.Option(envvar="SEALED_CALLS_A_DAY", min=0, help="The same in calls.")
+    ] = None,
+    hours_a_day: Annotated[
+        float | None,
+        typer.Option(envvar="SEALED_HOURS_A_DAY", min=0, help="Run so many hours of a day."),
     ] = None,
     accept: Accept = None,
     host: Annotated[
@@ -63,12 +98,35 @@ def serve(
     The run goes on after a restart. What passes (a sandbox that restarts, a full disk) is waited
     for; what does not is told on the page.
     """
-    limits = RunLimits(most_experiments=experiments, most_hours=hours, plateau=plateau)
+    limits = RunLimits(
+        most_experiments=experiments,
+        most_hours=hours,
+        plateau=plateau,
+        most_dollars=dollars,
+        most_tokens=tokens,
+        most_calls=calls,
+        most_dollars_a_day=dollars_a_day,
+        most_tokens_a_day=tokens_a_day,
+        most_calls_a_day=calls_a_day,
+        most_hours_a_day=hours_a_day,
+    )
+    wish = Wish(
+        names=tuple(model or ()),
+        endpoint=endpoint,
+        price_in=price_in,
+        price_out=price_out,
+        reply_tokens=reply_tokens,
+    )
     supervisor = None
     if task is not None:
         find_task(task)
         order = Order(
-            task=task, agent=agent, source=source, limits=limits, accepted=tuple(accept or ())
+            task=task,
+            agent=agent,
+            source=source,
+            models=wish,
+            limits=limits,
+            accepted=tuple(accept or ()),
         )
         supervisor = Supervisor(order, connected)
     with _served(host, port, supervisor):

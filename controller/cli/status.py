@@ -7,7 +7,7 @@ import typer
 from controller.cli.output import duration, figure, print_json
 from controller.ledger import Wanted
 from controller.runs import find_run
-from controller.status import Status, status_of
+from controller.status import Limit, Status, status_of
 
 
 def show_status(
@@ -22,9 +22,19 @@ def show_status(
         _tell(found)
 
 
+def _cost(limit: Limit) -> str:
+    """What models cost so far in one unit, with its limits."""
+    text = f"{limit.used:.6g}" + ("" if limit.most is None else f" of {limit.most:g}")
+    if limit.most_a_day is None:
+        return f"{text} {limit.unit}"
+    return f"{text} {limit.unit} (today {limit.today:.6g} of {limit.most_a_day:g})"
+
+
 def _tell(found: Status) -> None:
     if found.driven and found.wanted is Wanted.paused:
         state = "paused" if found.current is None else "to be paused after this experiment"
+    elif found.waits_for is not None:
+        state = f"paused: {found.waits_for} It goes on by itself"
     elif found.driven:
         state = "at work"
     elif found.halt is None:
@@ -49,6 +59,8 @@ def _tell(found: Status) -> None:
         "now": "" if found.current is None else f"experiment {found.current} is {found.state}",
         "time": duration(found.seconds)
         + ("" if found.limits.most_hours is None else f" of {found.limits.most_hours:g} h"),
+        "models": ", ".join(model.name for model in found.models),
+        "cost": "; ".join(_cost(limit) for limit in found.costs),
     }
     for name, value in lines.items():
         if value:

@@ -221,9 +221,15 @@ class Ledger(Calls):
             self._write("set_fingerprint", number=number, fingerprint=fingerprint)
 
     def propose(
-        self, *, agent: str, hypothesis: str, candidate: str, fingerprint: str, parent: int
+        self,
+        *,
+        agent: str,
+        hypothesis: str,
+        candidate: str,
+        fingerprint: str | None = None,
+        parent: int,
     ) -> None:
-        """Store the next experiment's candidate."""
+        """Store the next experiment's candidate; its fingerprint can follow."""
         with self._change():
             self._write(
                 "insert_experiment",

@@ -34,6 +34,10 @@ class Calls(Store):
         rows = self._all("spending_of_models")
         return {f"llm:{row['model']}": row["nanodollars"] / 1e9 for row in rows}
 
+    def cost_of(self, experiment: int) -> Spending:
+        """What the calls for an experiment's candidate cost; nothing where no model proposed it."""
+        return msgspec.convert(self._one("cost_of_experiment", number=experiment), Spending)
+
     def proposals_of_models(self) -> int:
         """How many proposals of models became an experiment or a refusal."""
         row = self._one("proposals_of_models")

@@ -206,6 +206,15 @@ FROM calls WHERE reserved_at >= :since;
 -- name: spending_of_models
 SELECT model, sum(nanodollars) AS nanodollars FROM calls GROUP BY model ORDER BY min(number);
 
+-- name: cost_of_experiment
+-- Its proposal's number is how many proposals of models came before it.
+SELECT count(*) AS calls, coalesce(sum(prompt_tokens + completion_tokens), 0) AS tokens,
+       coalesce(sum(nanodollars), 0) AS nanodollars
+FROM calls
+WHERE EXISTS (SELECT 1 FROM experiments WHERE number = :number AND agent GLOB 'llm:*')
+  AND proposal = (SELECT count(*) FROM experiments WHERE number < :number AND agent GLOB 'llm:*')
+               + (SELECT count(*) FROM refusals WHERE experiment <= :number AND agent GLOB 'llm:*');
+
 -- name: proposals_of_models
 SELECT (SELECT count(*) FROM experiments WHERE agent GLOB 'llm:*')
      + (SELECT count(*) FROM refusals WHERE agent GLOB 'llm:*') AS count;

@@ -108,6 +108,8 @@ class Client:
                 return Fault(trouble=Trouble.broken, message=why)
             self._warm = True
             response: Response = msgspec.json.decode(data, type=Response)
+            if isinstance(response, Fault) and response.trouble is Trouble.broken:
+                self._end()  # whatever it met has left nothing for the next call
             return response
 
     def _started(self) -> subprocess.Popen[bytes] | None:

@@ -101,7 +101,10 @@ def _fault(error: BaseException, begun: bool) -> Fault:
     status = getattr(error, "status_code", None)
     # The library repeats itself: `InternalServerError: litellm.InternalServerError: …`.
     told = _PREFIXES.sub("", str(error)[:_FAULT_LETTERS]).split(" Original exception")[0]
+    root = _root(error)
     message = f"{type(error).__name__}: {told}"
+    if root is not error and str(root) and str(root) not in message:
+        message += f" ({type(root).__name__}: {str(root)[:_FAULT_LETTERS]})"
     if isinstance(error, MemoryError):
         return Fault(trouble=Trouble.broken, message="The reply does not fit into memory.")
     if begun or "timeout" in type(error).__name__.lower():
@@ -116,6 +119,13 @@ def _fault(error: BaseException, begun: bool) -> Fault:
     if isinstance(status, int) and 400 <= status < 500 and status not in (408, 409):
         return Fault(trouble=Trouble.rejected, message=message)
     return Fault(trouble=Trouble.down, message=message, retry_after=wait)
+
+
+def _root(error: BaseException) -> BaseException:
+    """Where it began: a library wraps `Connection refused` into three errors of its own."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
 
 
 def _ask(litellm: Any, ask: Ask) -> Answer | Fault:

@@ -24,6 +24,11 @@ _HALTS = {
     Halt.experiments: "`sealed resume {run} --experiments N` goes on with a higher limit.",
     Halt.hours: "`sealed resume {run} --hours H` goes on with a higher limit.",
     Halt.plateau: "`sealed resume {run} --plateau N` goes on with a higher limit.",
+    Halt.dollars: "`sealed resume {run} --dollars D` goes on with a higher limit.",
+    Halt.tokens: "`sealed resume {run} --tokens N` goes on with a higher limit.",
+    Halt.calls: "`sealed resume {run} --calls N` goes on with a higher limit.",
+    Halt.day: "It goes on by itself on the next day (UTC), or with a higher limit.",
+    Halt.provider: "It is tried again by itself; look at the provider, its quota and the key.",
     Halt.paused: "`sealed resume {run}` goes on.",
     Halt.stopped: "`sealed resume {run}` goes on; the trial that was cancelled begins anew.",
     Halt.disk: "Make space where the runs are stored; it goes on by itself.",
@@ -103,6 +108,10 @@ def of_run(status: Status, serving: Serving | None) -> Standing:
         Halt.experiments,
         Halt.hours,
         Halt.plateau,
+        Halt.dollars,
+        Halt.tokens,
+        Halt.calls,
+        Halt.day,
         Halt.paused,
         Halt.stopped,
         Halt.exhausted,
@@ -124,6 +133,13 @@ def _driven(status: Status) -> Standing:
         )
     if status.wanted is Wanted.stopped:
         return Standing(word="stopping", tone=Tone.held, text="stopping: a person stopped it")
+    if status.waits_for is not None:
+        return Standing(
+            word="waiting",
+            tone=Tone.wrong,
+            text=f"waiting: {status.waits_for}",
+            next_step="It goes on by itself; `sealed status` has the limits and what is spent.",
+        )
     if status.current is None:
         return Standing(word="proposing", tone=Tone.busy, text="proposing the next candidate")
     doing = f"experiment {status.current}"

@@ -16,9 +16,9 @@ from msgspec import Struct
 from controller.decision import Decision
 from controller.diff import diff_of
 from controller.errors import ControllerError, NotFound
-from controller.ledger import Experiment, Refusal, RunLimits, State
+from controller.ledger import Experiment, Model, Refusal, RunLimits, State
 from controller.runs import LEDGER, created, reading, runs_root
-from controller.status import Status, status_of
+from controller.status import Limit, Status, status_of
 from controller.supervisor import Serving
 from controller.web import standing
 from controller.web.chart import Point
@@ -84,6 +84,9 @@ class RunView(Struct, frozen=True, kw_only=True):
     seconds: float
     """Of all sessions."""
     limits: RunLimits
+    models: list[Model]
+    """What the agent llm asks; none for other agents."""
+    costs: list[Limit]
     refused: int
     refusals: list[Refusal]
     """Proposals that were no candidates, the newest first, at most twenty."""
@@ -179,6 +182,8 @@ def run_view(name: str, serving: Serving | None, page: int = 1) -> RunView:
         outcomes=status.outcomes,
         seconds=status.seconds,
         limits=status.limits,
+        models=status.models,
+        costs=status.costs,
         refused=status.refused,
         refusals=refusals[: -_REFUSALS - 1 : -1],
         scores=[

@@ -51,6 +51,8 @@ def view(
         champion=[e for e in experiments if e.decision is Decision.kept][-1],
         experiments=experiments,
         proposals=len(experiments) - 1,
+        min_gain=0.0,
+        step=None,
         refused=refused,
     )
 

@@ -217,6 +217,8 @@ def test_the_view_has_these_fields_and_no_others() -> None:
         "experiments",
         "proposals",
         "refused",
+        "min_gain",
+        "step",
     }
     assert {field.name for field in msgspec.structs.fields(Refused)} == {
         "agent",
