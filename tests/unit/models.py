@@ -39,11 +39,11 @@ def client() -> Iterator[Client]:
     found.close()
 
 
-def model(server: ScriptedLLM, name: str = "openai/scripted") -> Model:
+def model(endpoint: str) -> Model:
     """The scripted model, with its price."""
     return Model(
-        name=name,
-        endpoint=server.url,
+        name="openai/scripted",
+        endpoint=endpoint,
         price_in=PRICE_IN,
         price_out=PRICE_OUT,
         reply_tokens=REPLY_TOKENS,
@@ -83,5 +83,5 @@ def playing(client: Client, *scenes: Scene) -> Iterator[Played]:
     """A run of the toy task with this script."""
     sandbox = fake()
     with scripted(*scenes) as server, opened(sandbox) as run:
-        run.ledger.set_models([model(server)])
+        run.ledger.set_models([model(server.url)])
         yield Played(run, server, sandbox, client)
