@@ -115,7 +115,7 @@ class Store:
         """The day (UTC), as text less than all its times."""
         return stamp()[:10]
 
-    def _write(self, name: str, **values: Any) -> None:
+    def _write(self, name: str, /, **values: Any) -> None:
         rows = self._db.execute(_QUERIES[name], {"now": stamp(), **values}).rowcount
         if rows != 1:
             raise Failed(
@@ -123,11 +123,11 @@ class Store:
                 "Start the run again; it goes on from what is stored.",
             )
 
-    def _one(self, name: str, **values: Any) -> dict[str, Any] | None:
+    def _one(self, name: str, /, **values: Any) -> dict[str, Any] | None:
         row = self._db.execute(_QUERIES[name], values).fetchone()
         return None if row is None else dict(row)
 
-    def _all(self, name: str, **values: Any) -> list[dict[str, Any]]:
+    def _all(self, name: str, /, **values: Any) -> list[dict[str, Any]]:
         return [dict(row) for row in self._db.execute(_QUERIES[name], values)]
 
 

@@ -97,13 +97,14 @@ Request = Ask | AskPrice
 Response = Answer | Price | Fault
 
 
-def _fault(error: BaseException, begun: bool) -> Fault:
+def _fault(error: Exception, begun: bool) -> Fault:
     status = getattr(error, "status_code", None)
     # The library repeats itself: `InternalServerError: litellm.InternalServerError: …`.
     told = _PREFIXES.sub("", str(error)[:_FAULT_LETTERS]).split(" Original exception")[0]
+    root = _root(error)
     message = f"{type(error).__name__}: {told}"
-    if isinstance(error, MemoryError):
-        return Fault(trouble=Trouble.broken, message="The reply does not fit into memory.")
+    if root is not error and str(root) and str(root) not in message:
+        message += f" ({type(root).__name__}: {str(root)[:_FAULT_LETTERS]})"
     if begun or "timeout" in type(error).__name__.lower():
         return Fault(trouble=Trouble.broken, message=message)
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
@@ -116,6 +117,13 @@ def _fault(error: BaseException, begun: bool) -> Fault:
     if isinstance(status, int) and 400 <= status < 500 and status not in (408, 409):
         return Fault(trouble=Trouble.rejected, message=message)
     return Fault(trouble=Trouble.down, message=message, retry_after=wait)
+
+
+def _root(error: BaseException) -> BaseException:
+    """Where it began: a library wraps `Connection refused` into three errors of its own."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
 
 
 def _ask(litellm: Any, ask: Ask) -> Answer | Fault:
@@ -145,7 +153,9 @@ def _ask(litellm: Any, ask: Ask) -> Answer | Fault:
                 letters += len(piece)
             if letters > ask.most_letters:
                 break
-    except BaseException as error:
+    except Exception as error:
+        if isinstance(_root(error), MemoryError):
+            raise MemoryError from None
         return _fault(error, begun)
     text = "".join(pieces)
     if not text and usage is None:
@@ -182,7 +192,7 @@ def _load() -> Any:
 
 
 def main() -> None:
-    """Answer requests until stdin ends."""
+    """Answer requests until stdin ends, or a reply does not fit into memory."""
     os.chdir("/")
     answers = os.dup(1)
     with Path(os.devnull).open("w") as nothing:
@@ -201,14 +211,11 @@ def main() -> None:
     while True:
         request = msgspec.json.decode(requests.get(), type=Request)
         response: Response
-        try:
-            litellm = litellm or _load()
-            if isinstance(request, Ask):
-                response = _ask(litellm, request)
-            else:
-                response = _price(litellm, request.model)
-        except MemoryError as error:
-            response = _fault(error, begun=True)
+        litellm = litellm or _load()
+        if isinstance(request, Ask):
+            response = _ask(litellm, request)
+        else:
+            response = _price(litellm, request.model)
         os.write(answers, msgspec.json.encode(response) + b"\n")
 
 

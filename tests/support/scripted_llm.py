@@ -4,6 +4,7 @@ Each call takes the next scenario of its script; the last one stays. It keeps it
 what the controller counts must agree with what was served.
 """
 
+import itertools
 import json
 import socket
 import threading
@@ -132,8 +133,12 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(b"x" * 2**20)
         elif scene.act in ("endless", "drip"):
             self._begin("text/event-stream")
+            counter = itertools.count()
             while not self.server.over.is_set():
-                self._event(self._delta(body, "word " * (1 if scene.act == "drip" else 500)))
+                count = next(counter)
+                self._event(
+                    self._delta(body, f"word {count} " * (1 if scene.act == "drip" else 99))
+                )
                 if scene.act == "drip":
                     time.sleep(0.05)
         else:
