@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
-
 from controller.agents.llm import LLM
 from controller.halting import Halted
 from controller.ledger import Model, RunLimits
@@ -29,14 +27,6 @@ GELU = edit(
     'ACTIVATION = "gelu"  # search: choice relu gelu tanh',
     "Smoother.",
 )
-
-
-@pytest.fixture(scope="session")
-def client() -> Iterator[Client]:
-    """One process with the library for all tests: it takes seconds to import."""
-    found = Client(20)
-    yield found
-    found.close()
 
 
 def model(endpoint: str) -> Model:

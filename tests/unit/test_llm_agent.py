@@ -16,9 +16,7 @@ from controller.llm.client import Client
 from controller.llm.models import Wish, resolved
 from tests.support import scripted_llm as scenes
 from tests.support.scripted_llm import Scene, good
-from tests.unit.models import BETTER, GELU, KEY, REPLY_TOKENS, WIDER, Played, client, playing
-
-__all__ = ["client"]
+from tests.unit.models import BETTER, GELU, KEY, REPLY_TOKENS, WIDER, Played, playing
 
 
 @pytest.fixture(autouse=True)

@@ -18,11 +18,9 @@ from controller.llm.client import Client
 from sandbox.fake import FakeSandbox
 from tests.support import scripted_llm as scenes
 from tests.support.scripted_llm import scripted
-from tests.unit.models import BETTER, KEY, REPLY_TOKENS, WIDER, client, model
+from tests.unit.models import BETTER, KEY, REPLY_TOKENS, WIDER, model
 from tests.unit.test_controller_killed import Fuse, Killed
 from tests.unit.toy import drive, landscape, ledger_of, opened
-
-__all__ = ["client"]
 
 
 def go(home: Path, server: str, experiments: int, client: Client | None = None) -> Halted:

@@ -153,8 +153,11 @@ def test_a_huge_reply_is_read_in_linear_time() -> None:
 @given(
     some.lists(
         some.sampled_from(
-            [*CHAMPION.split("\n"), "<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE", "```python"]
-            + ["```", "train.py", "HYPOTHESIS: x", "RATE = 2", "\x00", "\ud800", ""]
+            [
+                *CHAMPION.split("\n"),
+                *("<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE", "```python", "```"),
+                *("train.py", "HYPOTHESIS: x", "RATE = 2", "\x00", "\ud800", ""),
+            ]
         ),
         max_size=20,
     )
