@@ -50,6 +50,8 @@ class Order(Struct, frozen=True, kw_only=True):
     agent: Kind | None = None
     source: str | None = None
     """What a replay proposes from: a folder, or a run."""
+    control: float | None = None
+    """Share of the experiments that the plain search proposes."""
     models: Wish = Wish()
     """What the agent llm asks."""
     limits: RunLimits = RunLimits()
@@ -88,9 +90,11 @@ def drive(
     with claimed(files.name, order.name) as folder, ExitStack() as stack:
         earlier = created(folder)
         kind, identity = order.agent or Kind.search, secrets.token_hex(8)
+        control = order.control
         if earlier is not None:
-            _check_same(folder, earlier, files, order.agent, origin)
+            _check_same(folder, earlier, files, order, origin)
             kind, identity, origin = Kind(earlier.agent), earlier.id, earlier.agent_source
+            control = earlier.control
         caller, models = None, list[Model]()
         if kind is Kind.llm:
             client = Client(CALL_SECONDS)
@@ -100,7 +104,13 @@ def drive(
         elif order.models.names:
             raise Unusable(f"The agent {kind} asks no model.", "Give --agent llm, or no --model.")
         new_agent = partial(
-            make_agent, kind, seed=identity, train=files.train, source=origin, caller=caller
+            make_agent,
+            kind,
+            seed=identity,
+            train=files.train,
+            source=origin,
+            caller=caller,
+            control=control,
         )
         new_agent()  # what it can't be made from is told before anything is prepared
         with connected() as sandbox:
@@ -123,6 +133,7 @@ def drive(
                 settings=prepared.settings,
                 agent=kind,
                 agent_source=origin,
+                control=control,
                 limits=order.limits,
             )
             with Run.opened(folder, new if earlier is None else None, files.train) as run:
@@ -189,7 +200,7 @@ def _models_of(folder: Path, earlier: RunRow | None) -> list[Model]:
 
 
 def _check_same(
-    folder: Path, earlier: RunRow, files: TaskFiles, agent: Kind | None, origin: str | None
+    folder: Path, earlier: RunRow, files: TaskFiles, order: Order, origin: str | None
 ) -> None:
     """A run keeps its task and its agent: scores of two tasks can't be compared."""
     if files != files_of(folder):
@@ -197,11 +208,16 @@ def _check_same(
             f"The run {folder.name} began with other files of the task {earlier.task_name}.",
             "Give another --name, or leave it out for a new run.",
         )
-    if (agent or earlier.agent) != earlier.agent or (origin or earlier.agent_source) != (
-        earlier.agent_source
-    ):
+    asked = (order.agent or earlier.agent, origin or earlier.agent_source)
+    if asked != (earlier.agent, earlier.agent_source):
         raise Unusable(
             f"The run {folder.name} began with the agent {earlier.agent}"
             f"{f' from {earlier.agent_source}' if earlier.agent_source else ''}.",
             "Leave --agent and --from out, or give another --name.",
+        )
+    if order.control not in (None, earlier.control):
+        share = "no control arm" if earlier.control is None else f"search={earlier.control:g}"
+        raise Unusable(
+            f"The run {folder.name} began with {share}.",
+            "Leave --control out, or give another --name.",
         )

@@ -16,6 +16,7 @@ from controller.ledger import (
     State,
     Wanted,
 )
+from controller.proposers import Proposer, proposers
 from controller.runs import is_driven, reading
 from sandbox.api import Goal, Outcome
 
@@ -71,6 +72,8 @@ class Status(Struct, frozen=True, kw_only=True):
     """What the agent llm asks."""
     costs: list[Limit]
     """Of the models; empty without one."""
+    proposers: list[Proposer]
+    """What each has added."""
     accepted: list[Accepted]
     """Findings of the doctor that a person ran in spite of."""
     wanted: Wanted
@@ -110,6 +113,7 @@ def status_of(folder: Path) -> Status:
             waits_for=last.detail if driven and last and last.halt in PASSING else None,
             models=models,
             costs=_costs(ledger, row.limits) if models else [],
+            proposers=proposers(ledger.experiments(), ledger.refusals(), ledger.spent()),
             accepted=ledger.accepted(),
             wanted=ledger.wanted(),
             now=ledger.now() if driven else None,

@@ -4,7 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from controller.agents.base import Agent
-from controller.agents.llm import LLM
+from controller.agents.controlled import Controlled
 from controller.agents.replay import Replay, from_folder, from_run
 from controller.agents.search import Search
 from controller.errors import Unusable
@@ -45,12 +45,32 @@ def find_source(name: str) -> str:
 
 
 def make_agent(
-    kind: Kind, *, seed: str, train: str, source: str | None, caller: Caller | None = None
+    kind: Kind,
+    *,
+    seed: str,
+    train: str,
+    source: str | None,
+    caller: Caller | None = None,
+    control: float | None = None,
 ) -> Agent:
-    """An agent for a task with this train.py; `caller`: of its models. Raises `ControllerError`."""
+    """An agent for a task with this train.py. Raises `ControllerError`.
+
+    `caller`: of its models. `control`: share of the experiments that the plain search proposes.
+    """
+    agent = _alone(kind, seed, train, source, caller)
+    if control is None:
+        return agent
+    if kind is Kind.search:
+        raise Unusable("The search is its own control.", "Leave --control out.")
+    return Controlled(agent, Search(seed, train), control)
+
+
+def _alone(kind: Kind, seed: str, train: str, source: str | None, caller: Caller | None) -> Agent:
     if caller is not None:
         if source is not None:
             raise Unusable("A model takes no candidates.", "Leave --from out.")
+        from controller.agents.llm import LLM  # it knows `base`, so this package comes first
+
         return LLM(caller, seed)
     if kind is Kind.search:
         if source is not None:

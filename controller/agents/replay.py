@@ -16,7 +16,7 @@ _QUOTES = re.compile(r"""[rRuU]?("{3}|'{3}|"|')(.*)\1""", re.DOTALL)
 
 
 class Replay:
-    """Proposes each of its items once, in order: proposal n of the run is item n."""
+    """Proposes each of its items once, in order: its own proposal n in the run is item n."""
 
     name = "replay"
 
@@ -24,7 +24,9 @@ class Replay:
         self._items = items
 
     def propose(self, view: View) -> Candidate | Unfit | None:
-        return self._items[view.proposals] if view.proposals < len(self._items) else None
+        others = sum(seen.agent != self.name for seen in view.experiments[1:])
+        number = view.proposals - others
+        return self._items[number] if number < len(self._items) else None
 
 
 def from_folder(folder: Path) -> list[Candidate | Unfit]:

@@ -10,6 +10,7 @@ from controller.cli import limits as options
 from controller.cli import models
 from controller.cli.accept import Accept
 from controller.cli.connection import connected
+from controller.cli.control_arm import Control
 from controller.cli.exits import Exit
 from controller.cli.output import complain, figure
 from controller.cli.screen import Screen
@@ -40,6 +41,7 @@ def run_task(
     source: Annotated[
         str | None, typer.Option("--from", metavar="PATH|RUN", help="What a replay proposes.")
     ] = None,
+    control: Control = None,
     model: models.Models = None,
     endpoint: models.Endpoint = None,
     price_in: models.PriceIn = None,
@@ -86,6 +88,7 @@ def run_task(
         name=name,
         agent=agent,
         source=source,
+        control=control,
         models=wish,
         limits=limits,
         accepted=tuple(accept or ()),

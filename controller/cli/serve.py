@@ -12,6 +12,7 @@ from controller.agents import Kind
 from controller.cli import models
 from controller.cli.accept import Accept
 from controller.cli.connection import connected
+from controller.cli.control_arm import Control
 from controller.cli.output import say
 from controller.driver import Order
 from controller.errors import Unusable
@@ -42,6 +43,7 @@ def serve(
             "--from", metavar="PATH|RUN", envvar="SEALED_FROM", help="What a replay proposes."
         ),
     ] = None,
+    control: Control = None,
     model: models.Models = None,
     endpoint: models.Endpoint = None,
     price_in: models.PriceIn = None,
@@ -124,6 +126,7 @@ def serve(
             task=task,
             agent=agent,
             source=source,
+            control=control,
             models=wish,
             limits=limits,
             accepted=tuple(accept or ()),

@@ -6,6 +6,7 @@ import typer
 
 from controller.cli.output import duration, figure, print_json
 from controller.ledger import Wanted
+from controller.proposers import Proposer
 from controller.runs import find_run
 from controller.status import Limit, Status, status_of
 
@@ -28,6 +29,18 @@ def _cost(limit: Limit) -> str:
     if limit.most_a_day is None:
         return f"{text} {limit.unit}"
     return f"{text} {limit.unit} (today {limit.today:.6g} of {limit.most_a_day:g})"
+
+
+def _added(proposer: Proposer, metric: str) -> str:
+    """What one proposer has added."""
+    text = f"{proposer.kept} of {proposer.experiments} kept, gain {figure(proposer.gain)} {metric}"
+    if proposer.interval is not None:
+        text += f" (95 %: {figure(proposer.interval.low)} to {figure(proposer.interval.high)})"
+    elif proposer.kept:
+        text += " (too few for an interval)"
+    if proposer.refused:
+        text += f"; {proposer.refused} refused"
+    return text + ("" if proposer.dollars is None else f"; {proposer.dollars:.4g} dollars")
 
 
 def _tell(found: Status) -> None:
@@ -62,6 +75,8 @@ def _tell(found: Status) -> None:
         "models": ", ".join(model.name for model in found.models),
         "cost": "; ".join(_cost(limit) for limit in found.costs),
     }
+    if len(found.proposers) > 1 or found.models:
+        lines |= {f"by {p.name}": _added(p, found.metric) for p in found.proposers}
     for name, value in lines.items():
         if value:
             typer.echo(f"{name + ':':<13}{value}")

@@ -1,16 +1,16 @@
 -- name: insert_run
 INSERT INTO run (one, id, created_at, task_name, task_hash, program, prepare, settings, agent,
-                 agent_source, most_experiments, most_hours, plateau, dockerfile,
+                 agent_source, control, most_experiments, most_hours, plateau, dockerfile,
                  scorer_dockerfile, most_dollars, most_tokens, most_calls, most_dollars_a_day,
                  most_tokens_a_day, most_calls_a_day, most_hours_a_day)
 VALUES (1, :id, :now, :task_name, :task_hash, :program, :prepare, :settings, :agent,
-        :agent_source, :most_experiments, :most_hours, :plateau, :dockerfile,
+        :agent_source, :control, :most_experiments, :most_hours, :plateau, :dockerfile,
         :scorer_dockerfile, :most_dollars, :most_tokens, :most_calls, :most_dollars_a_day,
         :most_tokens_a_day, :most_calls_a_day, :most_hours_a_day);
 
 -- name: run
 SELECT id, created_at, task_name, task_hash, program, prepare, settings, agent, agent_source,
-       most_experiments, most_hours, plateau, dockerfile, scorer_dockerfile,
+       control, most_experiments, most_hours, plateau, dockerfile, scorer_dockerfile,
        most_dollars, most_tokens, most_calls, most_dollars_a_day, most_tokens_a_day,
        most_calls_a_day, most_hours_a_day
 FROM run;

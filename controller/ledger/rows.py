@@ -94,6 +94,8 @@ class NewRun(Struct, frozen=True, kw_only=True):
     agent: str
     agent_source: str | None
     """Where a replay takes its candidates from."""
+    control: float | None = None
+    """Share of the experiments that the plain search proposes beside the agent."""
     limits: RunLimits
 
 

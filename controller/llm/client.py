@@ -94,7 +94,7 @@ class Client:
                 return Fault(trouble=Trouble.broken, message="The call was stopped.")
             assert process.stdin is not None
             deadline = time.monotonic() + seconds + (0 if self._warm else START_SECONDS)
-            why = "It ended in the middle of the call."
+            why = "The process that calls ended: the reply was too much for its memory."
             try:
                 process.stdin.write(msgspec.json.encode(request) + b"\n")
                 process.stdin.flush()
@@ -108,8 +108,6 @@ class Client:
                 return Fault(trouble=Trouble.broken, message=why)
             self._warm = True
             response: Response = msgspec.json.decode(data, type=Response)
-            if isinstance(response, Fault) and response.trouble is Trouble.broken:
-                self._end()  # whatever it met has left nothing for the next call
             return response
 
     def _started(self) -> subprocess.Popen[bytes] | None:

@@ -97,7 +97,7 @@ Request = Ask | AskPrice
 Response = Answer | Price | Fault
 
 
-def _fault(error: BaseException, begun: bool) -> Fault:
+def _fault(error: Exception, begun: bool) -> Fault:
     status = getattr(error, "status_code", None)
     # The library repeats itself: `InternalServerError: litellm.InternalServerError: …`.
     told = _PREFIXES.sub("", str(error)[:_FAULT_LETTERS]).split(" Original exception")[0]
@@ -105,8 +105,6 @@ def _fault(error: BaseException, begun: bool) -> Fault:
     message = f"{type(error).__name__}: {told}"
     if root is not error and str(root) and str(root) not in message:
         message += f" ({type(root).__name__}: {str(root)[:_FAULT_LETTERS]})"
-    if isinstance(error, MemoryError):
-        return Fault(trouble=Trouble.broken, message="The reply does not fit into memory.")
     if begun or "timeout" in type(error).__name__.lower():
         return Fault(trouble=Trouble.broken, message=message)
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
@@ -155,7 +153,9 @@ def _ask(litellm: Any, ask: Ask) -> Answer | Fault:
                 letters += len(piece)
             if letters > ask.most_letters:
                 break
-    except BaseException as error:
+    except Exception as error:
+        if isinstance(_root(error), MemoryError):
+            raise MemoryError from None
         return _fault(error, begun)
     text = "".join(pieces)
     if not text and usage is None:
@@ -192,7 +192,7 @@ def _load() -> Any:
 
 
 def main() -> None:
-    """Answer requests until stdin ends."""
+    """Answer requests until stdin ends, or a reply does not fit into memory."""
     os.chdir("/")
     answers = os.dup(1)
     with Path(os.devnull).open("w") as nothing:
@@ -211,14 +211,11 @@ def main() -> None:
     while True:
         request = msgspec.json.decode(requests.get(), type=Request)
         response: Response
-        try:
-            litellm = litellm or _load()
-            if isinstance(request, Ask):
-                response = _ask(litellm, request)
-            else:
-                response = _price(litellm, request.model)
-        except MemoryError as error:
-            response = _fault(error, begun=True)
+        litellm = litellm or _load()
+        if isinstance(request, Ask):
+            response = _ask(litellm, request)
+        else:
+            response = _price(litellm, request.model)
         os.write(answers, msgspec.json.encode(response) + b"\n")
 
 

@@ -17,6 +17,7 @@ from controller.decision import Decision
 from controller.diff import diff_of
 from controller.errors import ControllerError, NotFound
 from controller.ledger import Experiment, Model, Refusal, RunLimits, State
+from controller.proposers import Proposer
 from controller.runs import LEDGER, created, reading, runs_root
 from controller.status import Limit, Status, status_of
 from controller.supervisor import Serving
@@ -87,6 +88,7 @@ class RunView(Struct, frozen=True, kw_only=True):
     models: list[Model]
     """What the agent llm asks; none for other agents."""
     costs: list[Limit]
+    proposers: list[Proposer]
     refused: int
     refusals: list[Refusal]
     """Proposals that were no candidates, the newest first, at most twenty."""
@@ -184,6 +186,7 @@ def run_view(name: str, serving: Serving | None, page: int = 1) -> RunView:
         limits=status.limits,
         models=status.models,
         costs=status.costs,
+        proposers=status.proposers,
         refused=status.refused,
         refusals=refusals[: -_REFUSALS - 1 : -1],
         scores=[

@@ -8,6 +8,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from controller.cli import app
+from controller.llm.caller import Caller
+from controller.llm.client import Client
 from sandbox.fake import FakeSandbox
 from sealed_task import Predictors
 from tests.support.played import Program, scoring
@@ -48,6 +50,21 @@ def sealed(fake_sandbox: FakeSandbox, tmp_path: Path, monkeypatch: pytest.Monkey
         return result
 
     return run
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[Client]:
+    """One process that calls models for all tests: its library takes seconds to import."""
+    found = Client(20)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def lasting(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of the command line use that process too, and leave it alive."""
+    monkeypatch.setattr("controller.driver.Client", lambda _: client)
+    monkeypatch.setattr(Caller, "close", Caller.wait)
 
 
 @pytest.fixture

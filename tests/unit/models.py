@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
-
 from controller.agents.llm import LLM
 from controller.halting import Halted
 from controller.ledger import Model, RunLimits
@@ -31,19 +29,11 @@ GELU = edit(
 )
 
 
-@pytest.fixture(scope="session")
-def client() -> Iterator[Client]:
-    """One process with the library for all tests: it takes seconds to import."""
-    found = Client(20)
-    yield found
-    found.close()
-
-
-def model(server: ScriptedLLM, name: str = "openai/scripted") -> Model:
+def model(endpoint: str) -> Model:
     """The scripted model, with its price."""
     return Model(
-        name=name,
-        endpoint=server.url,
+        name="openai/scripted",
+        endpoint=endpoint,
         price_in=PRICE_IN,
         price_out=PRICE_OUT,
         reply_tokens=REPLY_TOKENS,
@@ -83,5 +73,5 @@ def playing(client: Client, *scenes: Scene) -> Iterator[Played]:
     """A run of the toy task with this script."""
     sandbox = fake()
     with scripted(*scenes) as server, opened(sandbox) as run:
-        run.ledger.set_models([model(server)])
+        run.ledger.set_models([model(server.url)])
         yield Played(run, server, sandbox, client)

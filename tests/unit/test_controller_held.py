@@ -152,8 +152,11 @@ def test_a_ledger_of_the_first_version_is_read_and_written() -> None:
     import sqlite3
 
     with sqlite3.connect(path) as db:
+        added = [f"DROP COLUMN {name}" for name in ("control", *RunLimits.__struct_fields__[3:])]
         db.executescript(
-            "DROP TABLE accepted; DROP INDEX kept_experiments; DROP INDEX trial_outcomes;"
+            "DROP TABLE calls; DROP TABLE models;"
+            + "".join(f"ALTER TABLE run {column};" for column in added)
+            + "DROP TABLE accepted; DROP INDEX kept_experiments; DROP INDEX trial_outcomes;"
             "DROP INDEX trials_without_error; DROP INDEX refusals_by_experiment;"
             "DROP TABLE control; DROP TABLE now; ALTER TABLE run DROP COLUMN plateau;"
             "ALTER TABLE run DROP COLUMN dockerfile;"

@@ -16,9 +16,7 @@ from controller.llm.client import Client
 from controller.llm.models import Wish, resolved
 from tests.support import scripted_llm as scenes
 from tests.support.scripted_llm import Scene, good
-from tests.unit.models import BETTER, GELU, KEY, REPLY_TOKENS, WIDER, Played, client, playing
-
-__all__ = ["client"]
+from tests.unit.models import BETTER, GELU, KEY, REPLY_TOKENS, WIDER, Played, playing
 
 
 @pytest.fixture(autouse=True)
@@ -272,10 +270,10 @@ def test_the_next_proposal_is_asked_for_while_a_trial_runs(client: Client) -> No
         played.drive(2)
         _, first, second = played.run.ledger.experiments()
         calls = played.run.ledger.calls()
+        assert played.agrees()
     assert (first.decision, second.parent) == (Decision.kept, 1)
     assert [call.champion for call in calls] == [0, 0]
-    assert calls[1].settled_at < first.decided_at, "the trial was still running"
-    assert played.agrees()
+    assert stamp(calls[1].settled_at) < stamp(first.decided_at), "the trial was still running"
 
 
 @pytest.mark.parametrize(
