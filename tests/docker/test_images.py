@@ -91,9 +91,9 @@ def test_imports_are_compiled_already(engine: Engine, role: str) -> None:
 
 def test_the_controllers_image_has_the_attacks(engine: Engine) -> None:
     """`sealed selftest` finds its catalogue and its tasks there, and no test beside them."""
+    words = ("docker", "run", "--rm", "--network=none", "sealed-controller", "selftest")
     done = subprocess.run(
-        ["docker", "run", "--rm", "--network=none", "sealed-controller"]
-        + ["selftest", "--attack", "no-such-attack"],
+        [*words, "--attack", "no-such-attack"],
         capture_output=True,
         text=True,
         check=False,
