@@ -1,6 +1,7 @@
 """`sealed selftest`: the attacks of the catalogue on this machine's own sandbox."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -95,16 +96,23 @@ def _flipped(attacks: Sequence[Attack]) -> list[Item]:
             "Control arms run on a second engine, which takes root on Linux to start.",
             "Run it with sudo, or on a machine of which you are root.",
         )
-    done = subprocess.run(
+    paths = os.pathsep.join((str(ROOT), str(ROOT / "images" / "common")))
+    running = subprocess.Popen(
         [sys.executable, "-m", CONTROL, *flips],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "images/common")))},
+        env=os.environ | {"PYTHONPATH": paths},
         stdout=subprocess.PIPE,
-        check=False,
+        start_new_session=True,  # an interrupt reaches it once, from here
     )
-    if done.returncode != 0:
+    try:
+        items, _ = running.communicate()
+    except KeyboardInterrupt:
+        running.send_signal(signal.SIGINT)  # its engine ends with it
+        running.wait()
+        raise
+    if running.returncode != 0:
         raise Failed("The control arms did not come to their end.", "The lines above say why.")
-    return msgspec.json.decode(done.stdout, type=list[Item])
+    return msgspec.json.decode(items, type=list[Item])
 
 
 def _tell_flipped(items: Sequence[Item], *, json: bool) -> None:

@@ -1,19 +1,17 @@
 """Channels between containers: what one predictor leaves, the next must not find."""
 
-import contextlib
 import json
 import subprocess
 
 import pytest
 
-from sandbox import trial
 from sandbox.api import Outcome, Task, TrialResult
 from sandbox.host import Host
 from sandbox.policy import PYTHON, Order, Role
-from sandbox.relay import Relay
 from sandbox.seccomp import profile
 from tests.support.attacks import HONEST_ROOMS, attack, number, unconfined
 from tests.support.candidates import Bench, Spec
+from tests.support.flips import left_alive, without_defence
 
 pytestmark = [pytest.mark.docker, pytest.mark.attack]
 
@@ -27,18 +25,6 @@ def _assert_apart(result: TrialResult) -> None:
     assert result.outcome in (Outcome.scored, Outcome.invalid, Outcome.crash)
     for score in (result.score, result.rehearsal_score):
         assert score is None or score == pytest.approx(HONEST_ROOMS)
-
-
-def _left_alive(bench: Bench) -> None:
-    """From here on a predictor that is closed lives on until its set is removed."""
-
-    def forgotten(self: Relay, number: int) -> None:
-        predictor = self._predictors.pop(number, None)
-        if predictor is not None:
-            with contextlib.suppress(KeyError, ValueError):
-                self._selector.unregister(predictor.stream)
-
-    bench.patch.setattr(Relay, "_end", forgotten)
 
 
 # ---- files and memory --------------------------------------------------------------------------
@@ -56,12 +42,7 @@ def test_a_predictor_leaves_nothing_for_the_next(bench: Bench, rooms: Task) -> N
 def test_control_a_writable_artifact_is_a_memory(bench: Bench, rooms: Task) -> None:
     """With an artifact that predictors may write to, the next one knows what it was not told."""
 
-    def writable(spec: Spec, order: Order) -> None:
-        for mount in spec["HostConfig"]["Mounts"]:
-            if mount["Target"] == "/artifact" and order.role is Role.predictor:
-                mount["ReadOnly"] = False
-
-    bench.weaken(writable)
+    without_defence(bench, "rooms_memory")
     result = bench.run(attack("rooms_memory"), rooms)
     assert result.score == pytest.approx(HONEST_ROOMS - 100)
 
@@ -77,7 +58,7 @@ def test_holes_of_an_artifact_carry_nothing(bench: Bench, rooms: Task, how: str)
 
 def test_control_without_the_look_at_holes_they_carry(bench: Bench, rooms: Task) -> None:
     """Without the look at the artifact, the next predictor knows what it was not told."""
-    bench.patch.setattr(trial._Trial, "_check_artifact", lambda _: None)
+    without_defence(bench, "sparse_artifact")
     result = bench.run(attack("sparse_artifact"), rooms)
     assert result.score == pytest.approx(HONEST_ROOMS - 100)
 
@@ -141,7 +122,7 @@ def test_no_lock_on_a_shared_file_is_had(
     bench: Bench, rooms: Task, how: str, outcome: Outcome
 ) -> None:
     """A predictor can't lock what another mounts, were both alive: it is refused, or nothing."""
-    _left_alive(bench)
+    left_alive(bench.patch, bench.service)
     result = bench.run(attack("lock_sender", HOW=how), rooms)
     assert result.outcome is outcome
     _assert_apart(result)
@@ -159,8 +140,7 @@ def test_control_a_lock_of_a_living_predictor_is_a_note(
     bench: Bench, rooms: Task, how: str
 ) -> None:
     """With locks, and two predictors alive at a time, the second knows what it was not told."""
-    bench.weaken(unconfined)
-    _left_alive(bench)
+    without_defence(bench, "lock_sender")
     result = bench.run(attack("lock_sender", HOW=how), rooms)
     assert result.rehearsal_score == pytest.approx(HONEST_ROOMS - 100)
 
@@ -169,7 +149,7 @@ def test_control_a_lock_of_a_living_predictor_is_a_note(
 @pytest.mark.parametrize("how", ["inotify", "notify"])
 def test_nobody_sees_who_uses_a_file(bench: Bench, rooms: Task, how: str) -> None:
     """A predictor can't watch what another mounts, were both alive."""
-    _left_alive(bench)
+    left_alive(bench.patch, bench.service)
     result = bench.run(attack("watch_sender", HOW=how), rooms)
     assert result.outcome is Outcome.crash
     assert "PermissionError" in result.log
@@ -185,8 +165,7 @@ def test_nobody_uses_a_file_when_the_next_predictor_watches(bench: Bench, rooms:
 @pytest.mark.parametrize("how", ["inotify", "notify"])
 def test_control_a_watch_on_a_living_predictor_tells(bench: Bench, rooms: Task, how: str) -> None:
     """With watches, and two predictors alive at a time, the second knows what it was not told."""
-    bench.weaken(unconfined)
-    _left_alive(bench)
+    without_defence(bench, "watch_sender")
     result = bench.run(attack("watch_sender", HOW=how), rooms)
     assert result.rehearsal_score == pytest.approx(HONEST_ROOMS - 100)
 

@@ -16,8 +16,9 @@ from sandbox.host import Host
 from sandbox.policy import MIB, Order, Role
 from sandbox.reaper import reap
 from sandbox.sets import ContainerSet
-from tests.support.attacks import attack, number, unconfined, without, without_limit
+from tests.support.attacks import attack, number, without_limit
 from tests.support.candidates import Bench, Spec
+from tests.support.flips import without_defence
 
 pytestmark = [pytest.mark.docker, pytest.mark.attack]
 
@@ -33,7 +34,7 @@ def test_a_fork_bomb_ends_at_the_limit(bench: Bench, rooms: Task) -> None:
 
 def test_control_without_the_limit_it_goes_on(bench: Bench, rooms: Task) -> None:
     """Without `PidsLimit` the bomb comes to its own bound."""
-    bench.weaken(without("HostConfig.PidsLimit", 0, Role.trainer))
+    without_defence(bench, "fork_bomb")
     assert number(bench.run(attack("fork_bomb"), rooms), "tasks") == 620
 
 
@@ -47,7 +48,7 @@ def test_orphans_are_reaped(bench: Bench) -> None:
 
 def test_control_without_an_init_they_stay(bench: Bench) -> None:
     """Without `Init` the same orphans stay."""
-    bench.weaken(without("HostConfig.Init", False, Role.trainer))
+    without_defence(bench, "zombies")
     assert number(bench.run(attack("zombies")), "zombies") > 90
 
 
@@ -76,11 +77,7 @@ def test_a_hog_dies_alone(bench: Bench) -> None:
 def test_control_without_the_limit_all_is_held(bench: Bench) -> None:
     """Without a memory limit more is held than the task gives."""
 
-    def unlimited(spec: Spec, order: Order) -> None:
-        if order.role is Role.trainer:
-            spec["HostConfig"] |= {"Memory": 0, "MemorySwap": 0}
-
-    bench.weaken(unlimited)
+    without_defence(bench, "memory_hog")
     assert number(bench.run(attack("memory_hog")), "held") > bench.task.settings.memory_mib
 
 
@@ -92,7 +89,7 @@ def test_buffers_of_sockets_are_no_way_around_the_memory_limit(bench: Bench) -> 
 
 def test_control_with_loopback_sockets_there_is_more_memory(bench: Bench) -> None:
     """With sockets of AF_INET more is held than the limit, where the kernel does not count it."""
-    bench.weaken(unconfined)
+    without_defence(bench, "socket_memory")
     result = bench.run(attack("socket_memory"))
     if result.outcome is Outcome.over_memory:
         pytest.skip("this kernel counts what lies in sockets")
@@ -113,10 +110,7 @@ def test_the_artifact_is_full_when_it_should_be(bench: Bench) -> None:
 def test_control_without_options_the_artifact_takes_more(bench: Bench) -> None:
     """Without `size` and `nr_inodes` the attack comes to its own bound."""
 
-    def boundless(_: int, program_uid: int) -> dict[str, str]:
-        return {"type": "tmpfs", "device": "tmpfs", "o": f"uid={program_uid},mode=0755"}
-
-    bench.patch.setattr("sandbox.sets.artifact_options", boundless)
+    without_defence(bench, "fill_artifact")
     result = bench.run(attack("fill_artifact"))
     assert (number(result, "written"), number(result, "files")) == (10 * MIB, 4915)
 

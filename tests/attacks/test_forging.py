@@ -6,13 +6,13 @@ import re
 import numpy as np
 import pytest
 
-from sandbox import limits, log_reader, trial
+from sandbox import limits
 from sandbox.api import Outcome, Task
-from sandbox.container import RoleContainer
 from sandbox.streams import FrameReader
-from sealed_task import Array, Invalid, Predictors, frames
+from sealed_task import Array, Invalid, Predictors
 from tests.support.attacks import attack, gained
 from tests.support.candidates import Bench
+from tests.support.flips import without_defence
 from tests.support.naive_loop import NaiveLoop
 from tests.support.predictors import Loopback
 from tests.support.tasks import TINY, load_module
@@ -103,7 +103,7 @@ def test_a_score_is_finite(bench: Bench, rooms: Task) -> None:
 
 def test_control_without_the_bound_the_mean_is_infinite(bench: Bench, rooms: Task) -> None:
     """Without the bound of a value the mean of finite values is infinite, and scored."""
-    bench.patch.setattr(limits, "VALUE", np.finfo(np.float64).max)
+    without_defence(bench, "infinite_mean")
     with np.errstate(over="ignore"):
         result = bench.run(attack("infinite_mean"), rooms)
     assert (result.outcome, result.score) == (Outcome.scored, math.inf)
@@ -122,21 +122,7 @@ def test_a_trainer_cannot_send_a_score(bench: Bench) -> None:
 
 def test_control_believing_frames_from_anyone_takes_the_score(bench: Bench) -> None:
     """A sandbox that takes a SCORE frame from whichever stream it comes on takes this one."""
-    start = RoleContainer.start
-
-    def start_gullible(self: RoleContainer, modules: tuple[str, ...] = (), most: int = 0) -> None:
-        start(self, modules, limits.SCORE)
-
-    def watch(self: trial._Trial, deadline: float) -> bool:
-        while frame := self.containers.trainer.wait_frame(deadline):
-            if frame.kind == frames.Kind.SCORE:
-                self.report.held_out = trial._scored(bytes(frame.payload))
-                return True
-        return False
-
-    bench.patch.setattr(RoleContainer, "start", start_gullible)
-    bench.patch.setattr(trial._Trial, "_watch", watch)
-    bench.patch.setattr(trial._Trial, "score", lambda *_: None)
+    without_defence(bench, "protocol_noise")
     assert gained(bench.run(attack("protocol_noise")).score)
 
 
@@ -150,7 +136,7 @@ def test_an_answer_without_its_question_is_invalid(bench: Bench, rooms: Task) ->
 
 def test_control_a_guessed_nonce_lets_the_answer_pass(bench: Bench, rooms: Task) -> None:
     """With a nonce that can be guessed, the answer that came before its question is scored."""
-    bench.patch.setattr("sandbox.relay.secrets.randbits", lambda _: 7)
+    without_defence(bench, "forged_answer")
     assert bench.run(attack("forged_answer"), rooms).outcome is Outcome.scored
 
 
@@ -166,12 +152,7 @@ def test_a_length_that_lies_is_refused_at_once(bench: Bench, rooms: Task) -> Non
 def test_control_without_the_bound_the_sandbox_collects_it(bench: Bench, rooms: Task) -> None:
     """Without the receiver's own bound, everything that is sent is held."""
     held = _most_held(bench)
-
-    def unbounded(header: bytes, _: int) -> tuple[int, int, int]:
-        _, kind, _, length, nonce = frames.HEADER.unpack(header)
-        return kind, length, nonce
-
-    bench.patch.setattr(frames, "unpack_header", unbounded)
+    without_defence(bench, "lying_length")
     bench.run(attack("lying_length"), rooms)
     assert held[0] == 48 << 20
 
@@ -209,9 +190,7 @@ def test_a_log_does_nothing_to_its_reader(bench: Bench) -> None:
 
 def test_control_an_unclean_log_reaches_its_reader(bench: Bench) -> None:
     """Without the cleaning all of it comes through."""
-    bench.patch.setattr(
-        log_reader, "clean", lambda data: data.decode(errors="replace") if data else ""
-    )
+    without_defence(bench, "dirty_log")
     result = bench.run(attack("dirty_log"))
     assert {"\x1b", "\u202e", "\x00"} <= set(INVISIBLE.findall(result.log))
 
@@ -229,7 +208,7 @@ def test_a_reason_is_one_line(bench: Bench) -> None:
 
 def test_control_a_raw_reason_makes_rows(bench: Bench) -> None:
     """Without that the reason has the rows."""
-    bench.patch.setattr(trial, "one_line", lambda text: text)
+    without_defence(bench, "rows_in_reason")
     assert len(bench.run(attack("rows_in_reason")).reason.splitlines()) > 5
 
 
@@ -246,6 +225,6 @@ def test_a_loss_is_the_candidates_own(bench: Bench) -> None:
 def test_control_a_failed_probe_makes_it_ours(bench: Bench) -> None:
     """Where the trusted probe fails too, the same loss is an error, which is what is retried."""
     bench.patch.setattr(limits, "ATTEMPTS", 1)
-    bench.patch.setattr(bench.service._host.engine, "alive", lambda: False)
+    without_defence(bench, "begs_retry")
     result = bench.run(attack("begs_retry"))
     assert (result.outcome, result.attempts) == (Outcome.error, 1)

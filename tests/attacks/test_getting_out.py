@@ -4,9 +4,9 @@ import platform
 
 import pytest
 
-from sandbox.policy import Order, Role, exec_spec
-from tests.support.attacks import attack, lines, number, unconfined, without
-from tests.support.candidates import Bench, Spec
+from tests.support.attacks import attack, lines, number, unconfined
+from tests.support.candidates import Bench
+from tests.support.flips import without_defence
 
 pytestmark = [pytest.mark.docker, pytest.mark.attack]
 
@@ -29,16 +29,7 @@ def test_control_without_the_list_of_calls_doors_open(bench: Bench) -> None:
 def test_control_root_with_capabilities_opens_others(bench: Bench) -> None:
     """With root and the engine's usual capabilities, chroot, chown and device nodes work."""
 
-    def as_root(order: Order, modules: tuple[str, ...] = ()) -> Spec:
-        return exec_spec(order, modules) | {"User": "0:0"}
-
-    def change(spec: Spec, order: Order) -> None:
-        unconfined(spec, order)
-        without("HostConfig.CapDrop", [], Role.trainer)(spec, order)
-        without("User", "0:0", Role.trainer)(spec, order)
-
-    bench.weaken(change)
-    bench.patch.setattr("sandbox.container.exec_spec", as_root)
+    without_defence(bench, "getting_out")
     (opened,) = lines(bench.run(attack("getting_out")), "opened")
     assert {"chroot", "chown", "mknod", "raw", "setgroups"} <= set(opened.split())
 

@@ -5,9 +5,10 @@ import pytest
 from sandbox import doctor
 from sandbox.api import Outcome, Task
 from sandbox.host import Host
-from sandbox.policy import Order, Role, exec_spec
+from sandbox.policy import Order, Role
 from tests.support.attacks import attack, canaries, gained, lines
 from tests.support.candidates import Bench, Spec
+from tests.support.flips import without_defence
 from tests.support.naive_loop import NaiveLoop
 from tests.support.tasks import TINY
 
@@ -67,16 +68,6 @@ def test_data_and_image_cannot_be_written(bench: Bench, rooms: Task) -> None:
 def test_control_as_root_with_writable_mounts_they_are(bench: Bench, rooms: Task) -> None:
     """As root, with writable mounts, it can."""
 
-    def writable(spec: Spec, order: Order) -> None:
-        if order.role is Role.trainer:
-            spec["HostConfig"]["ReadonlyRootfs"] = False
-            for mount in spec["HostConfig"]["Mounts"]:
-                mount["ReadOnly"] = False
-
-    def as_root(order: Order, modules: tuple[str, ...] = ()) -> Spec:
-        return exec_spec(order, modules) | {"User": "0:0"}
-
-    bench.weaken(writable)
-    bench.patch.setattr("sandbox.container.exec_spec", as_root)
+    without_defence(bench, "write_dataset")
     (written,) = lines(bench.run(attack("write_dataset"), rooms), "written")
     assert {"/data/public", "/task", "/opt/sealed/lib"} <= set(written.split())

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox import trial
 from sandbox.api import Outcome, Task
 from sandbox.policy import Order, Role
 from tests.support.attacks import (
@@ -17,12 +16,12 @@ from tests.support.attacks import (
     canaries,
     gained,
     lines,
-    mount_sealed,
     number,
     unconfined,
     without,
 )
 from tests.support.candidates import Bench, Spec, Weaken
+from tests.support.flips import without_defence
 
 pytestmark = [pytest.mark.docker, pytest.mark.attack]
 
@@ -42,7 +41,7 @@ def test_held_out_data_is_nowhere_to_be_found(bench: Bench, rooms: Task) -> None
 
 def test_control_a_mounted_volume_is_found(bench: Bench, rooms: Task) -> None:
     """With the sealed volume mounted in the trainer, the same search finds the canary."""
-    bench.weaken(mount_sealed(Role.trainer))
+    without_defence(bench, "search_held_out")
     assert canaries(bench.run(attack("search_held_out"), rooms))
 
 
@@ -56,7 +55,7 @@ def test_links_in_the_artifact_lead_nowhere(bench: Bench) -> None:
 
 def test_control_links_lead_to_mounted_labels(bench: Bench) -> None:
     """With the sealed volume mounted in predictors, the links answer for the candidate."""
-    bench.weaken(mount_sealed(Role.predictor))
+    without_defence(bench, "symlinked_artifact")
     assert bench.run(attack("symlinked_artifact")).score == 0
 
 
@@ -68,8 +67,7 @@ def test_the_agent_image_ships_no_labels(bench: Bench) -> None:
 
 def test_control_the_scorer_image_ships_labels(bench: Bench) -> None:
     """The same search finds scikit-learn's data in the scorer's image."""
-    scorer = bench.service.info().images["sealed-scorer"]
-    bench.weaken(without("Image", scorer, Role.trainer))
+    without_defence(bench, "labels_in_image")
     (found,) = lines(bench.run(attack("labels_in_image")), "found")
     assert {"sklearn", "digits.csv.gz"} <= set(found.split())
 
@@ -104,15 +102,7 @@ def test_a_question_is_not_carried_out(bench: Bench) -> None:
 def test_control_a_talkative_scoring_carries_it_out(bench: Bench) -> None:
     """A sandbox that treats the sealed scoring like the rehearsal tells the question."""
 
-    def talkative(self: trial._Trial, split: str) -> None:
-        relay = self._relay()
-        try:
-            self._ask(relay, split)
-        finally:
-            assert relay.current is not None
-            self.report.log += relay.current.log.text()
-
-    bench.patch.setattr(trial._Trial, "score", talkative)
+    without_defence(bench, "carry_questions")
     assert canaries(bench.run(attack("carry_questions")))
 
 

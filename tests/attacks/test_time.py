@@ -3,8 +3,6 @@
 import pytest
 
 from sandbox.api import Outcome, Task
-from sandbox.relay import Budgets, Relay
-from sandbox.trial import _Trial
 from tests.support.attacks import (
     Deadline,
     attack,
@@ -12,9 +10,9 @@ from tests.support.attacks import (
     late_timer,
     lines,
     number,
-    one_uid,
 )
 from tests.support.candidates import Bench
+from tests.support.flips import without_defence
 from tests.support.naive_loop import NaiveLoop
 
 pytestmark = [pytest.mark.docker, pytest.mark.attack]
@@ -47,8 +45,7 @@ def test_no_process_outlives_the_budget(
 
 def test_control_without_timer_and_kill_daemons_live_on(bench: Bench, deadline: Deadline) -> None:
     """With both of them late, the same processes live on after the deadline."""
-    bench.weaken(late_timer)
-    late_kill(bench.patch)
+    without_defence(bench, "daemon")
     assert deadline.overtime(bench.run(attack("daemon"))) > PROMPT
 
 
@@ -64,8 +61,7 @@ def test_the_timer_cannot_be_touched(bench: Bench, deadline: Deadline) -> None:
 
 def test_control_with_one_uid_the_timer_is_stopped(bench: Bench, deadline: Deadline) -> None:
     """With the timer under the uid of agent code, it is stopped, and a hung sandbox is too late."""
-    bench.weaken(one_uid)
-    late_kill(bench.patch)
+    without_defence(bench, "stop_timer")
     result = bench.run(attack("stop_timer"))
     assert any(line.endswith(" stop") for line in lines(result, "touched"))
     assert deadline.overtime(result) > PROMPT
@@ -93,13 +89,7 @@ def test_seconds_of_training_are_counted(bench: Bench, how: str) -> None:
 
 def test_control_a_clock_that_a_frame_stops_counts_too_few(bench: Bench) -> None:
     """With a clock that the first frame stops, seconds of training are hidden."""
-
-    def first_frame(self: _Trial, deadline: float) -> int:
-        self.containers.trainer.wait_frame(deadline)
-        return 0
-
-    bench.patch.setattr(_Trial, "_watch", first_frame)
-    late_kill(bench.patch, 0.9)
+    without_defence(bench, "hidden_seconds")
     result = bench.run(attack("hidden_seconds", HOW="frame"))
     assert number(result, "worked") == 1
     assert result.seconds < 0.4
@@ -118,9 +108,7 @@ def test_load_is_no_second_training(bench: Bench, rooms: Task) -> None:
 
 def test_control_a_longer_load_is_a_second_training(bench: Bench, rooms: Task) -> None:
     """With a longer deadline the second training is scored."""
-    longer = lambda load, scoring: Budgets(load + 5, scoring)  # noqa: E731
-    bench.patch.setattr("sandbox.trial.Budgets", longer)
-    bench.patch.setattr(_Trial, "score", lambda *_: None)  # the rehearsal is enough
+    without_defence(bench, "train_in_load")
     assert bench.run(attack("train_in_load"), rooms).rehearsal_score is not None
 
 
@@ -134,6 +122,5 @@ def test_a_trickle_of_bytes_is_not_waited_for(bench: Bench, rooms: Task) -> None
 
 def test_control_without_the_budget_the_trickle_is_scored(bench: Bench, rooms: Task) -> None:
     """Without that budget the trickle is waited for."""
-    bench.patch.setattr(Relay, "_patience", lambda _: 0.05)
-    bench.patch.setattr(_Trial, "score", lambda *_: None)  # the rehearsal is enough
+    without_defence(bench, "slow_answer")
     assert bench.run(attack("slow_answer"), rooms).rehearsal_score is not None

@@ -87,3 +87,17 @@ def test_imports_are_compiled_already(engine: Engine, role: str) -> None:
         " if not os.path.exists(m.__cached__)])"
     )
     assert run(role, *PYTHON, code).strip() == ""
+
+
+def test_the_controllers_image_has_the_attacks(engine: Engine) -> None:
+    """`sealed selftest` finds its catalogue and its tasks there, and no test beside them."""
+    words = ("docker", "run", "--rm", "--network=none", "sealed-controller", "selftest")
+    done = subprocess.run(
+        [*words, "--attack", "no-such-attack"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 4, done.stderr
+    assert all(name in done.stderr for name in ("fake_score_line", "fork_bomb", "idle_hogs"))
+    assert "test_" not in done.stderr

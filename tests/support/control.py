@@ -82,6 +82,7 @@ def main(names: Sequence[str]) -> None:
     attacks = [attack for attack in read_attacks() if attack.name in names]
     with tempfile.TemporaryDirectory(prefix="sealed-control-") as name:
         folder = Path(name)
+        (folder / "engine").mkdir()
         with own_engine(folder / "engine") as engine:
             give_a_way_out(engine)
             config = Config(home=folder / "home", socket=folder / "home" / "sandbox.sock")

@@ -20,8 +20,16 @@ from sandbox.service import Service
 from sandbox.sets import ContainerSet
 from sandbox.streams import Frame
 from sealed_task import frames
-from tests.support.attacks import late_kill, late_timer, one_uid, unconfined, without
-from tests.support.candidates import Spec, Weaken, weaken
+from tests.support.attacks import (
+    ATTACKS,
+    late_kill,
+    late_timer,
+    mount_sealed,
+    one_uid,
+    unconfined,
+    without,
+)
+from tests.support.candidates import Bench, Spec, Weaken, weaken
 
 AGENTS = (Role.trainer, Role.predictor)
 Flip = Callable[[pytest.MonkeyPatch, Service], None]
@@ -33,20 +41,10 @@ Flip = Callable[[pytest.MonkeyPatch, Service], None]
 
 def _mounts(spec: Spec, order: Order) -> None:
     """Everything is writable, and the held-out data is there too."""
-    if order.role not in AGENTS:
-        return
-    mounts = spec["HostConfig"]["Mounts"]
-    for mount in mounts:
-        mount["ReadOnly"] = False
-    mounts.append(
-        {
-            "Type": "volume",
-            "Source": order.volumes.sealed,
-            "Target": "/data/sealed",
-            "ReadOnly": True,
-            "VolumeOptions": {"NoCopy": True},
-        }
-    )
+    if order.role in AGENTS:
+        for mount in spec["HostConfig"]["Mounts"]:
+            mount["ReadOnly"] = False
+        mount_sealed(*AGENTS)(spec, order)
 
 
 def _no_ulimits(spec: Spec, order: Order) -> None:
@@ -77,7 +75,6 @@ SETTINGS: dict[str, Weaken] = {
     "HostConfig.NanoCpus": without("HostConfig.NanoCpus", 0, Role.trainer),
     "HostConfig.CpusetCpus": without("HostConfig.CpusetCpus", "", Role.trainer),
     "HostConfig.Ulimits": _no_ulimits,
-    "HostConfig.OomScoreAdj": without("HostConfig.OomScoreAdj", 0, Role.trainer),
 }
 """Settings that control arms of attacks take out; `test_policy_settings.py` has the doctor's."""
 
@@ -286,6 +283,11 @@ def flip(defences: Iterable[str], patch: pytest.MonkeyPatch, service: Service) -
     for name in defences:
         if (rule := RULES.get(name)) and rule.flip:
             rule.flip(patch, service)
+
+
+def without_defence(bench: Bench, name: str) -> None:
+    """From here to the end of the test, what the attack names as its defence is not there."""
+    flip(ATTACKS[name].header.defences, bench.patch, bench.service)
 
 
 def changed(defences: Iterable[str], files: TaskFiles) -> TaskFiles:

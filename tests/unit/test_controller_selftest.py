@@ -240,6 +240,17 @@ def test_without_a_checkout_there_is_a_next_step(sealed: Sealed, catalogue: Path
     assert "checkout" in sealed("selftest", "--control", code=2).output
 
 
+def test_control_arms_need_an_engine_of_their_own(
+    sealed: Sealed, catalogue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may not start one is told so, and nothing is weakened elsewhere."""
+    play(catalogue, "outcome=crash")
+    (catalogue / "tests" / "support").mkdir()
+    (catalogue / "tests" / "support" / "control.py").write_text("raise SystemExit(1)\n")
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert "root on Linux" in sealed("selftest", "--control", code=2).output
+
+
 def test_the_honest_score_is_measured_once() -> None:
     """All attacks on a task are compared with one trial of its own `train.py`."""
     sandbox = FakeSandbox()
