@@ -17,7 +17,7 @@ from sandbox.engine import Engine
 from sandbox.engine_errors import Gone
 from sandbox.errors import EngineUnavailable, SandboxError
 from sandbox.log_reader import LogReader, last_line
-from sandbox.policy import AGENT_ROLES, Order, differences, exec_spec, role_spec
+from sandbox.policy import AGENT_ROLES, Order, confined, differences, exec_spec, role_spec
 from sandbox.streams import Frame, Stream
 from sandbox.uids import UidPairs
 from sealed_task import frames
@@ -83,7 +83,7 @@ class RoleContainer:
         """Start it with another program in the runner's place: for probes."""
         self._timer = Stream(self._engine.attach(self.id, output=False), self.log)
         self._engine.start(self.id)
-        self._execute(exec_spec(self.order) | {"Cmd": list(program)}, most)
+        self._execute(exec_spec(self.order) | {"Cmd": confined(self.order, program)}, most)
 
     def _execute(self, spec: dict[str, Any], most: int) -> None:
         self._execution, connection = self._engine.execute(self.id, spec)
@@ -101,6 +101,7 @@ class RoleContainer:
 
     def wait_frame(self, deadline: float, wake: Callable[[], None] | None = None) -> Frame | None:
         """The next frame; None when the stream ends, breaks, or the deadline passes."""
+        asked = time.monotonic()
         with selectors.DefaultSelector() as selector:
             selector.register(self.stream, selectors.EVENT_READ)
             while True:
@@ -116,6 +117,20 @@ class RoleContainer:
                 self.stream.receive()
                 if wake:
                     wake()
+                if self.order.runtime and time.monotonic() - asked > limits.ASKED:
+                    asked = time.monotonic()
+                    self._close_if_dead()
+
+    def _close_if_dead(self) -> None:
+        """Close the stream of a container that died and left it open.
+
+        Under gVisor the kernel kills the whole container for memory, and the engine may forget the
+        stream of its `exec`.
+        """
+        with contextlib.suppress(SandboxError):
+            if not self.alive():
+                self.stream.receive()
+                self.stream.close()
 
     def wait_log(self, deadline: float) -> str:
         """The log, once there is a whole line more of it than now, or at the deadline."""

@@ -22,6 +22,8 @@ FREEZE = 2
 """A predictor whose processes can't be frozen within this, while another is timed, is lost."""
 ENGINE_CALL = 30
 """Deadline of every call to the engine, a build's steps and the wait for a death apart."""
+ASKED = 1.0
+"""Between two questions whether a container that says nothing lives: only of a chosen runtime."""
 QUARANTINE = 5
 """What could not be removed is tried again after this, for as long as it takes."""
 FINGERPRINT = 5

@@ -9,8 +9,10 @@ a probe for each that breaks when it is removed.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib import resources
 from typing import Any
 
 from sandbox import limits
@@ -20,6 +22,7 @@ PYTHON = "/opt/sealed/venv/bin/python"
 RUNNERS = "/opt/sealed/lib/sealed_runner"
 LABEL = "sealed."
 MIB = 1024 * 1024
+CONFINE = resources.files("sandbox.programs").joinpath("confine.py").read_text()
 
 
 class Role(StrEnum):
@@ -169,7 +172,8 @@ def role_spec(order: Order) -> dict[str, Any]:
             "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
             "LogConfig": {"Type": "none", "Config": {}},
             "DeviceRequests": _gpu(order.gpu) if agent else [],
-            "Runtime": order.runtime,
+            # A runtime such as gVisor may be registered without a network.
+            "Runtime": "" if networked else order.runtime,
         },
     }
 
@@ -178,7 +182,7 @@ def exec_spec(order: Order, modules: tuple[str, ...] = ()) -> dict[str, Any]:
     """The one `exec` of a container that runs agent code: the trusted runner, as another uid."""
     runner = [PYTHON, "-I", "-B", f"{RUNNERS}/agent.py", str(order.role), *modules]
     return {
-        "Cmd": runner,
+        "Cmd": confined(order, runner),
         "User": f"{order.program_uid}:{order.program_uid}",
         "Env": [
             "HOME=/tmp",
@@ -193,6 +197,17 @@ def exec_spec(order: Order, modules: tuple[str, ...] = ()) -> dict[str, Any]:
         "Privileged": False,
         "Tty": False,
     }
+
+
+def confined(order: Order, program: Sequence[str]) -> list[str]:
+    """The command that runs a program of an `exec` with the list of system calls.
+
+    The engine's own runtime puts it on. Others may leave it off an `exec`, as gVisor does before
+    2026 (https://github.com/google/gvisor/issues/12693): there the program puts it on itself.
+    """
+    if not order.runtime:
+        return list(program)
+    return [PYTHON, "-I", "-B", "-c", CONFINE, _calls(order), *program]
 
 
 def artifact_options(mib: int, program_uid: int) -> dict[str, str]:

@@ -30,7 +30,19 @@ def engine() -> Engine:
 
 
 @pytest.fixture(scope="session")
-def host(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Host:
+def runtime(request: pytest.FixtureRequest) -> str:
+    """The runtime of role containers: the engine's own, or what a folder's conftest asks for."""
+    name: str = getattr(request, "param", "")
+    if name and name not in request.getfixturevalue("engine").info()["Runtimes"]:
+        told = f"the engine has no runtime {name}: scripts/engine.sh {name}"
+        if os.environ.get("REQUIRE_DOCKER"):
+            pytest.fail(f"REQUIRE_DOCKER is set: {told}", pytrace=False)
+        pytest.skip(told)
+    return name
+
+
+@pytest.fixture(scope="session")
+def host(engine: Engine, runtime: str, tmp_path_factory: pytest.TempPathFactory) -> Host:
     """An instance of its own, with its state in a temporary folder.
 
     Of the environment it takes the way to packages alone: some tasks bring some.
@@ -39,6 +51,7 @@ def host(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Host:
     config = Config(
         home=home,
         socket=home / "sandbox.sock",
+        runtime=runtime,
         ca_bundle=here.ca_bundle,
         package_index=here.package_index,
         proxies=here.proxies,

@@ -15,6 +15,7 @@ from sandbox.doctor.measured import (
     FACT_CHECKS,
     SETTINGS,
     TRIED_CHECKS,
+    UNSEEN,
     Facts,
     facts,
     gpu,
@@ -57,7 +58,10 @@ def examine(host: Host) -> list[Check]:
     if found[-1].verdict is Verdict.failed:
         return found
     for name, check in FACT_CHECKS.items():
-        found.append(_checked(name, lambda check=check: check(seen)))  # type: ignore[misc]
+        if seen["own_kernel"] and name in UNSEEN:
+            found.append(_unseen(name))
+        else:
+            found.append(_checked(name, lambda check=check: check(seen)))  # type: ignore[misc]
     for name, try_it in TRIED_CHECKS.items():
         found.append(_checked(name, lambda try_it=try_it: try_it(host)))  # type: ignore[misc]
     found.append(_gpu(host))
@@ -65,6 +69,15 @@ def examine(host: Host) -> list[Check]:
     found += [_advised(name, lambda see=see: see(around)) for name, see in AROUND_CHECKS.items()]  # type: ignore[misc]
     found += [_advised(name, lambda use=use: use(host)) for name, use in CHANNEL_CHECKS.items()]  # type: ignore[misc]
     return found
+
+
+def _unseen(name: str) -> Check:
+    return Check(
+        name=name,
+        verdict=Verdict.not_applicable,
+        measured=True,
+        detail=f"{', '.join(SETTINGS[name])}: {UNSEEN[name]}.",
+    )
 
 
 def _gpu(host: Host) -> Check:

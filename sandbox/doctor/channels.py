@@ -38,8 +38,8 @@ def page_cache(host: Host) -> Finding:
         return passed("No note came through.")
     return warning(
         f"Containers tell each other {', '.join(carried)}.",
-        "It matters where one predictor must not know what another was asked; "
-        "SEALED_RUNTIME=runsc puts another kernel in between.",
+        "It matters where one predictor must not know what another was asked. Nothing here closes "
+        "it, gVisor neither: SECURITY.md has both figures.",
     )
 
 

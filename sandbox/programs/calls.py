@@ -59,28 +59,43 @@ ABIS = {
 }
 
 
-def answered(door: Door, number: int, arguments: Sequence[int]) -> bool:
-    """Whether a call is answered in a child: one that is killed or refused is not."""
-    child = os.fork()
-    if child == 0:
-        signal.alarm(2)  # a call that waits has been answered
-        answer = door(number, arguments)
-        # Without a descriptor no call succeeds: 0 says that it was not made.
-        os._exit(answer not in REFUSED and (answer, arguments[0]) != (0, -1))
-    status = os.waitpid(child, 0)[1]
-    if os.WIFSIGNALED(status):
+def answered(door: Door, calls: Sequence[tuple[str, int, Sequence[int]]]) -> list[str]:
+    """The names of calls that are answered: one that is refused or ends the caller is not.
+
+    A child makes them one after the other, and says so before each; where one ends it, the next
+    child goes on behind it, for to fork takes long under some kernels.
+    """
+    found, done = [], 0
+    while done < len(calls):
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            for _, number, arguments in calls[done:]:
+                os.write(writer, b"!")
+                signal.alarm(2)  # a call that waits has been answered
+                answer = door(number, arguments)
+                # Without a descriptor no call succeeds: 0 says that it was not made.
+                made = answer not in REFUSED and (answer, arguments[0]) != (0, -1)
+                os.write(writer, b"1" if made else b"0")
+            os._exit(0)
+        os.close(writer)
+        with open(reader, "rb") as said:
+            results = said.read().split(b"!")[1:]
+        status = os.waitpid(child, 0)[1]
         # SIGSYS: the list; SIGSEGV: the kernel has no such door.
-        return os.WTERMSIG(status) not in (signal.SIGSYS, signal.SIGSEGV)
-    return os.WEXITSTATUS(status) != 0
+        shut = os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGSYS, signal.SIGSEGV)
+        for (name, _, _), result in zip(calls[done:], results, strict=False):
+            if result == b"1" or (not result and not shut):
+                found.append(name)
+        done += len(results)
+    return found
 
 
 def main() -> None:
     tables = json.loads(sys.argv[1])
     found = []
     for abi, (table, door) in ABIS[os.uname().machine].items():
-        for name, number, arguments in tables[table]:
-            if answered(door, number, arguments):
-                found.append(f"{name} ({abi})")
+        found += [f"{name} ({abi})" for name in answered(door, tables[table])]
     print(json.dumps(found), file=sys.stderr)
 
 

@@ -1,5 +1,6 @@
 """What a program of a role container can see and do, as one JSON line on stderr."""
 
+import ctypes
 import errno
 import json
 import os
@@ -20,15 +21,20 @@ def can_open(family: int) -> bool:
     return False
 
 
+def is_up(interface: str) -> bool:
+    """Whether it is more than loopback, and not known to be down.
+
+    Some kernels put fallback tunnels into every namespace; they are down, and stay so.
+    """
+    flags = first_text(f"/sys/class/net/{interface}/flags")
+    return interface != "lo" and (not flags or bool(int(flags, 16) & 1))
+
+
 def reaches_out() -> str:
     """Empty if no address but loopback can be reached, else what answered."""
-    # Some kernels put fallback tunnels into every namespace; they are down, and stay so.
-    up = {
-        path.name
-        for path in Path("/sys/class/net").iterdir()
-        if (path / "flags").exists() and int((path / "flags").read_text(), 16) & 1
-    }
-    interfaces = sorted(up - {"lo"})
+    # Two lines of heading. gVisor has no folder of interfaces.
+    rows = Path("/proc/net/dev").read_text().splitlines()[2:]
+    interfaces = sorted(name for row in rows if is_up(name := row.split(":")[0].strip()))
     if interfaces:
         return f"interfaces {interfaces}"
     if not can_open(socket.AF_INET):
@@ -37,7 +43,9 @@ def reaches_out() -> str:
         with socket.socket() as probe:
             probe.settimeout(0.5)
             code = probe.connect_ex((address, 80))
-            if code not in (errno.ENETUNREACH, errno.EPERM, errno.EACCES):
+            # gVisor's network stack says EHOSTUNREACH where it has loopback alone.
+            nowhere = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EPERM, errno.EACCES)
+            if code not in nowhere:
                 return f"{address}: {errno.errorcode.get(code, code)}"
     return ""
 
@@ -91,7 +99,8 @@ def main() -> None:
         "kills_init": can_kill_init(),
         "init": Path("/proc/1/comm").read_text().strip(),
         "capabilities": mine["CapBnd"] + mine["CapEff"] + mine["CapPrm"],
-        "no_new_privileges": mine.get("NoNewPrivs", ""),
+        "kernel": os.uname().release,
+        "no_new_privileges": ctypes.CDLL(None).prctl(39, 0, 0, 0, 0),  # PR_GET_NO_NEW_PRIVS
         "seccomp": mine.get("Seccomp", ""),
         "families": [f for f in (2, 10, 16, 17, 38, 40) if can_open(f)],
         "reaches": reaches_out(),

@@ -9,6 +9,19 @@ from tests.support.candidates import Bench
 from tests.support.files import task_files
 from tests.support.naive_loop import NaiveLoop
 
+QUICK: set[str] = set()
+"""Attacks that `make test` runs under gVisor, too: of each group those that are quick to tell."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every attack runs under the engine's own runtime and under gVisor."""
+    if "runtime" in metafunc.fixturenames:
+        marks = [] if metafunc.function.__name__ in QUICK else [pytest.mark.slow]
+        runtimes = ["", pytest.param("runsc", marks=marks)]
+        metafunc.parametrize(
+            "runtime", runtimes, ids=["default", "runsc"], indirect=True, scope="session"
+        )
+
 
 @pytest.fixture(scope="session")
 def rooms(service: Service) -> Task:

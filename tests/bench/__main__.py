@@ -2,7 +2,8 @@
 
 a1  overhead of a trial with its set of containers ready: wall seconds less the trainer's own
 a2  the same back to back, with setting the containers up
-    both over one bare `docker run --rm` of the agent image, which does nothing
+    both over one bare `docker run --rm` of the agent image, which does nothing; then, where the
+    engine has gVisor, the same under it, over what they take under the runtime that is set
 b   seconds that a candidate lives over its budget: it forks and ignores every signal
 c   the relay, over a bare attach to a container that runs `cat`: seconds of a small question and
     its answer, over those of an echo; and MB/s of questions and answers, over MB/s echoed. A byte
@@ -43,6 +44,8 @@ ROUNDS = 20
 GOALS = {
     "a1 overhead, set ready": "at most 2",
     "a2 overhead, back to back": "at most 4",
+    "a1 under gVisor": "",
+    "a2 under gVisor": "",
     "b over budget, median s": "under 0.05",
     "b over budget, worst s": "under 0.5",
     "c round trip": "",
@@ -53,11 +56,11 @@ _numbers = itertools.count()
 
 
 @contextlib.contextmanager
-def sandbox() -> Iterator[tuple[Service, Host]]:
+def sandbox(**settings: str) -> Iterator[tuple[Service, Host]]:
     """A sandbox of its own, gone afterwards with all its volumes."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        host = Host.of(replace(from_environment(), home=home, socket=home / "s"))
+        host = Host.of(replace(from_environment(), home=home, socket=home / "s", **settings))
         service = Service(host)
         try:
             yield service, host
@@ -119,6 +122,15 @@ def overheads(service: Service, host: Host) -> dict[str, dict[str, float]]:
         "a1 overhead, set ready": _row(median(ready), base),
         "a2 overhead, back to back": _row(back_to_back, base),
     }
+
+
+def under_gvisor(plain: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """a1 and a2 under gVisor, over the same under the runtime that is set."""
+    with sandbox(runtime="runsc") as (service, host):
+        values = [row["value"] for row in overheads(service, host).values()]
+    names = ("a1 under gVisor", "a2 under gVisor")
+    bases = [row["value"] for row in plain.values()]
+    return {name: _row(*pair) for name, *pair in zip(names, values, bases, strict=True)}
 
 
 STUBBORN = """
@@ -203,7 +215,9 @@ def _row(value: float, base: float) -> dict[str, float]:
 def main() -> None:
     """Measure, print, write."""
     with sandbox() as (service, host):
-        rows = overheads(service, host) | over_budget(service) | relay(service, host)
+        rows = overheads(service, host)
+        rows |= under_gvisor(rows) if "runsc" in host.runtimes else {}
+        rows |= over_budget(service) | relay(service, host)
         tasks = trials(service)
     table = Table("measure", "value", "bare", "ratio", "goal")
     for name, row in rows.items():

@@ -1,4 +1,4 @@
-"""The three implementations of `api.Sandbox` that one suite holds to one behaviour."""
+"""The implementations of `api.Sandbox` that one suite holds to one behaviour; two runtimes."""
 
 import itertools
 import os
@@ -28,13 +28,25 @@ def over_socket(service: Service, tmp_path_factory: pytest.TempPathFactory) -> I
         client.close()
 
 
-@pytest.fixture(
-    scope="session",
-    params=["fake", pytest.param("service", marks=pytest.mark.docker),
-            pytest.param("socket", marks=pytest.mark.docker)],
-)  # fmt: skip
-def sandbox(request: pytest.FixtureRequest) -> Sandbox:
-    """One of the three."""
+REAL, SLOW = pytest.mark.docker, pytest.mark.slow
+SANDBOXES = [
+    pytest.param("fake", "", id="fake"),
+    pytest.param("service", "", id="service", marks=REAL),
+    pytest.param("socket", "", id="socket", marks=REAL),
+    pytest.param("service", "runsc", id="gvisor", marks=REAL),
+    pytest.param("socket", "runsc", id="gvisor-socket", marks=[REAL, SLOW]),
+]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test here runs with each of them; the runtime is the one of role containers."""
+    if "sandbox" in metafunc.fixturenames:
+        metafunc.parametrize(("sandbox", "runtime"), SANDBOXES, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def sandbox(request: pytest.FixtureRequest, runtime: str) -> Sandbox:
+    """One of them."""
     if request.param == "fake":
         return FakeSandbox()
     name = "service" if request.param == "service" else "over_socket"

@@ -17,6 +17,7 @@ import pytest
 from sandbox import limits
 from sandbox.policy import (
     AGENT_ROLES,
+    CONFINE,
     WHY,
     Order,
     Role,
@@ -55,6 +56,7 @@ ORDERS: dict[str, Order] = {
     "trainer-kept-artifact": replace(BASE, volumes=replace(ALL, artifact_kept=True)),
     "trainer-large-artifact": replace(BASE, artifact_mib=4096),
     "trainer-runtime": replace(BASE, runtime="runsc"),
+    "prepare-runtime": replace(BASE, role=Role.prepare, runtime="runsc"),
     "probe-bare": replace(BASE, role=Role.probe, volumes=Volumes()),
 }
 """By the name of the golden file."""
@@ -94,6 +96,9 @@ def test_a_container_is_what_its_golden_file_says(name: str) -> None:
     options[1] = f"seccomp=(see {files[options[1]]})"
     if order.role in AGENT_ROLES:
         golden["exec"] = exec_spec(order, ("torch",))
+        words = {CONFINE: "(see confine.py)"}
+        words |= {text.removeprefix("seccomp="): f"(see {file})" for text, file in files.items()}
+        golden["exec"]["Cmd"] = [words.get(word, word) for word in golden["exec"]["Cmd"]]
     check_golden(f"{name}.json", golden)
 
 
@@ -280,7 +285,7 @@ def test_what_came_out_as_asked_has_no_difference(name: str) -> None:
     for part in (answer["Config"], answer["HostConfig"]):
         for key in [key for key, value in part.items() if not value]:
             del part[key]
-    if not ORDERS[name].runtime:
+    if not spec["HostConfig"]["Runtime"]:
         answer["HostConfig"]["Runtime"] = "runc"
     assert differences(spec, answer) == []
 
@@ -289,7 +294,7 @@ def test_what_came_out_as_asked_has_no_difference(name: str) -> None:
 def test_every_changed_leaf_is_found(name: str) -> None:
     """Each single value of the spec, changed or left out in what the engine made, is a finding."""
     spec = role_spec(ORDERS[name])
-    free = {("HostConfig", "Runtime")} if not ORDERS[name].runtime else set()
+    free = {("HostConfig", "Runtime")} if not spec["HostConfig"]["Runtime"] else set()
     paths = [path for path in leaves(spec) if path not in free and path[0] != "Env"]
     assert len(paths) > 50
     for path in paths:
