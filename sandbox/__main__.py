@@ -54,6 +54,8 @@ def main() -> int:
     try:
         config = from_environment()
         with _sole(config):
+            if arguments.on_demand:  # nobody else keeps what it says
+                configure("sandbox", config.home / "sandbox.log")
             host = Host.of(config)
             if arguments.verb == "reap":
                 reaped = reap(host.engine, host.instance)

@@ -208,8 +208,9 @@ def _listens(client: SandboxClient) -> bool:
 
 
 def _start(config: Config, client: SandboxClient) -> None:
-    log = config.home / "sandbox.log"
-    with log.open("ab") as output:
+    # Its log is a file that it keeps short itself; here is what it says when it can't.
+    said = config.home / "sandbox.err"
+    with said.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "sandbox", "serve", "--on-demand"],
             stdin=subprocess.DEVNULL,
@@ -220,17 +221,17 @@ def _start(config: Config, client: SandboxClient) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise _why(log)
+            raise _why(said)
         if config.socket.exists() and _listens(client):
             return
         time.sleep(0.05)
     process.terminate()
-    raise Internal("The sandbox did not start.", f"Its log is {log}.")
+    raise Internal("The sandbox did not start.", f"Its log is {config.home / 'sandbox.log'}.")
 
 
-def _why(log: Path) -> Exception:
-    last = log.read_text(errors="replace").strip().rsplit("\n", 1)[-1]
+def _why(said: Path) -> Exception:
+    last = said.read_text(errors="replace").strip().rsplit("\n", 1)[-1]
     parts = last.split("\t")
     if len(parts) == 3:
         return from_kind(*parts)
-    return Internal(f"The sandbox did not start: {last[:300]}", f"Its log is {log}.")
+    return Internal(f"The sandbox did not start: {last[:300]}", f"All that it said: {said}.")

@@ -48,28 +48,23 @@ class RoleContainer:
         self._dead = False
         self.removed = False
         self._frozen = False
-        name = f"sealed-{order.instance}-{order.role}-{order.timer_uid}-{order.trial[:12]}"
-        spec = role_spec(order)
-        try:
-            self.id = engine.create(spec, name)
-        except BaseException:
-            uids.release(order.timer_uid)
-            raise
-        try:
-            wrong = differences(spec, engine.inspect(self.id))
-        except BaseException:
-            dispose([self])
-            raise
-        if wrong:
-            self.remove()
+        self.id = f"sealed-{order.instance}-{order.role}-{order.timer_uid}-{order.trial[:12]}"
+        """Its name until the engine has told its id: whoever removes it needs no answer."""
+
+    def create(self) -> None:
+        """Have it made, and compare it with what was asked. If that fails, remove what is there."""
+        spec = role_spec(self.order)
+        self.id = self._engine.create(spec, self.id)
+        if wrong := differences(spec, self._engine.inspect(self.id)):
             raise EngineUnavailable(
-                f"The engine made the {order.role} container otherwise than asked: "
+                f"The engine made the {self.order.role} container otherwise than asked: "
                 + "; ".join(wrong),
                 "Nothing was run in it. See `sealed doctor`.",
             )
 
     def start(self, modules: tuple[str, ...] = (), most: int = 0) -> None:
-        """Start it with its runner; `most` bounds the frames that are accepted from it."""
+        """Make and start it with its runner; `most` bounds the frames that are accepted from it."""
+        self.create()
         agent = self.order.role in AGENT_ROLES
         main = Stream(self._engine.attach(self.id, output=not agent), self.log, most)
         self._engine.start(self.id)
@@ -80,7 +75,8 @@ class RoleContainer:
         self._execute(exec_spec(self.order, modules), most)
 
     def start_program(self, program: Sequence[str], most: int = 0) -> None:
-        """Start it with another program in the runner's place: for probes."""
+        """Make and start it with another program in the runner's place: for probes."""
+        self.create()
         self._timer = Stream(self._engine.attach(self.id, output=False), self.log)
         self._engine.start(self.id)
         self._execute(exec_spec(self.order) | {"Cmd": confined(self.order, program)}, most)

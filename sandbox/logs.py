@@ -4,7 +4,9 @@ import logging
 import os
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -12,6 +14,8 @@ import structlog
 _SECRET_NAME = re.compile(r"key|token|secret|password|authorization|salt|seed", re.IGNORECASE)
 _SECRET_TEXT = re.compile(r"\b(sk-|ghp_|hf_|xox[abp]-)[A-Za-z0-9_-]{8,}|Bearer\s+\S+")
 _PLAIN_NAMES = {"trial_key"}
+LOG_BYTES = 8 * 2**20
+"""A log file that is larger becomes `NAME.1`, of which there is one."""
 
 
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -24,12 +28,12 @@ def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
     return event
 
 
-def configure(service: str) -> None:
-    """Send all logs of this process to stderr, at `SEALED_LOG` (default: warning)."""
+def configure(service: str, file: Path | None = None) -> None:
+    """Send all logs of this process to stderr or a file, at `SEALED_LOG` (default: warning)."""
     level = logging.getLevelNamesMapping().get(
         os.environ.get("SEALED_LOG", "warning").upper(), logging.WARNING
     )
-    terminal = sys.stderr.isatty()
+    terminal = file is None and sys.stderr.isatty()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -42,7 +46,18 @@ def configure(service: str) -> None:
             else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr)
+        if file is None
+        else _rotating(file),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
+
+
+def _rotating(file: Path) -> Callable[..., logging.Logger]:
+    """Loggers that append to a file of bounded size; what they are given is rendered already."""
+    logger = logging.getLogger("sealed")
+    logger.propagate = False
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(RotatingFileHandler(file, maxBytes=LOG_BYTES, backupCount=1))
+    return lambda *_: logger

@@ -19,6 +19,8 @@ plain_start() {
     make --no-print-directory venv
     if plain_running >/dev/null; then return 0; fi
     mkdir -p "$plain_state"
+    # A log of more than 8 MiB becomes the one before.
+    if [ -n "$(find "$plain_log" -size +8192k 2>/dev/null)" ]; then mv -f "$plain_log" "$plain_log.1"; fi
     # A session of its own: a Ctrl-C here is no end of the run. macOS has no setsid program.
     SEALED_TASK="${SEALED_TASK:-tasks/text}" .venv/bin/python -c \
         'import os, sys; os.setsid(); os.execv(sys.argv[1], sys.argv[1:])' \

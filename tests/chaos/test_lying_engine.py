@@ -11,7 +11,7 @@ import pytest
 from sandbox.api import Outcome, Progress, Stage, Task, TrialRequest, TrialResult
 from sandbox.config import Config
 from sandbox.engine import Engine
-from sandbox.errors import Cancelled
+from sandbox.errors import Cancelled, EngineUnavailable
 from sandbox.host import Host
 from sandbox.policy import LABEL
 from sandbox.service import Service
@@ -24,6 +24,7 @@ from tests.support.lying_engine import (
     hang,
     honest,
     refuse,
+    truncated,
     until,
 )
 
@@ -174,6 +175,24 @@ def test_streams_that_always_break_off_end_error_after_three(make: Callable[...,
     assert (result.outcome, result.attempts) == (Outcome.error, 3)
     assert "the engine failed" in result.reason
     assert behind.service.result("cut") == result
+
+
+# ---- answers that are lost ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", ["POST .*/containers/create", "GET .*/containers/.*/json"])
+def test_a_container_whose_making_is_not_answered_is_removed(
+    make: Callable[..., Behind], asked: str
+) -> None:
+    """The engine made it and said nothing, or does not tell how: it has a name to remove it by."""
+    behind = make()
+    lies = [truncated(9)]
+    behind.proxy.tell(asked, lambda *ends: (lies.pop() if lies else honest)(*ends))
+    with pytest.raises(EngineUnavailable):
+        behind.run("unanswered")
+    assert not lies
+    wait_for(lambda: behind.left() == (0, 0, 0))
+    assert behind.run("unanswered").outcome is Outcome.scored
 
 
 # ---- containers that do not die -----------------------------------------------------------------

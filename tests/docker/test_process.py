@@ -264,7 +264,7 @@ def test_reap_clears_up_without_a_sandbox(home: Home, engine: Engine) -> None:
     host = Host.of(Config(home=home.path, socket=home.path / "x"), engine)
     for _ in range(2):
         order = probe_order(host, engine.image(host.config.agent_image).id)
-        RoleContainer(engine, order, host.uids)
+        RoleContainer(engine, order, host.uids).create()
     labels = {LABEL + "instance": home.instance, LABEL + "role": "artifact"}
     engine.create_volume(f"sealed-{home.instance}-artifact-left", labels)
     assert home.left() == (2, 1)

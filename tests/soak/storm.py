@@ -10,7 +10,7 @@ import random
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -18,6 +18,7 @@ from msgspec import Struct
 from controller.ledger import Halt, Ledger, Session, Wanted
 from controller.runs import want
 from sandbox.engine import Engine
+from sandbox.errors import EngineUnavailable
 from tests.soak.candidates import write_candidates
 from tests.soak.liar import Liar
 from tests.soak.verdict import Sample, Story, held_more
@@ -98,7 +99,8 @@ class Storm:
             after = self._rest(before)
             self._until(self._trials, measured=True)
             self._services.see()
-            self._services.forget()
+            with suppress(EngineUnavailable):  # what can't be removed is counted
+                self._services.forget()
             self._services.end()
             rests = {name: (before[name], after[name]) for name in VICTIMS}
             return self._soaked(time.monotonic() - began, rests)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,3 +89,30 @@ def test_a_process_logs_json_to_stderr() -> None:
 def test_the_level_can_be_set(level: str, count: int) -> None:
     """`SEALED_LOG` says how much is told; a level that is none is the default."""
     assert len(logged(SEALED_LOG=level)) == count
+
+
+ENDLESS = """
+import sys
+from pathlib import Path
+import structlog
+from sandbox import logs
+logs.LOG_BYTES = 20_000
+logs.configure("sandbox", Path(sys.argv[1]))
+log = structlog.get_logger("x")
+for number in range(1000):
+    log.warning("told %s again", number=number, token="its-token")
+"""
+
+
+def test_a_log_file_is_cut_and_keeps_the_newest(tmp_path: Path) -> None:
+    """Two files of bounded size, each line whole, the last one last; nothing on stderr."""
+    file = tmp_path / "sandbox.log"
+    words = [sys.executable, "-c", ENDLESS, str(file)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["sandbox.log", "sandbox.log.1"]
+    text = (tmp_path / "sandbox.log.1").read_text() + file.read_text()
+    assert len(text) <= 2 * 20_000
+    numbers = [json.loads(line)["number"] for line in text.splitlines()]
+    assert numbers == list(range(numbers[0], 1000))
+    assert "its-token" not in text
