@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 # In CI a missing engine is a failure, not a skip.
 export REQUIRE_DOCKER ?= $(if $(CI),1,)
 
-.PHONY: help up down test test-all fuzz bench soak format lint lock images engine runsc browser venv clean
+.PHONY: help up down test test-all fuzz bench soak simulate format lint lock images engine runsc browser venv clean
 
 help:
 	@echo "make up        check, build, start, and wait for the first score; again: go on"
@@ -20,6 +20,7 @@ help:
 	@echo "make fuzz      every reader of hostile bytes, FUZZ_SECONDS (60) each"
 	@echo "make bench     overheads as ratios and seconds of each task: tables, and bench.json"
 	@echo "make soak      SOAK_TRIALS (1000) with kills and a lying engine: what leaks, and soak.json"
+	@echo "make simulate  keep rules against candidates whose true gain is known: a table"
 	@echo "make format    format the code"
 	@echo "make images    all four images"
 	@echo "make lock      resolve requirements/*.in again"
@@ -54,6 +55,9 @@ bench: venv engine
 soak: venv engine
 	PYTHON=$(BIN)/python scripts/images.sh roles
 	$(BIN)/python -m tests.soak
+
+simulate: venv
+	$(BIN)/python -m tests.simulate
 
 lint: venv
 	$(BIN)/ruff check

@@ -50,9 +50,9 @@ class Run:
         self.ledger.limit_run(limits)
         self.row = self.ledger.run() or self.row
 
-    def trial_key(self, experiment: int) -> str:
+    def trial_key(self, experiment: int, trial: int = 1) -> str:
         """Names a trial for ever: asked for it again, the sandbox gives what it came to."""
-        return f"{self.row.id}-{experiment}-1"
+        return f"{self.row.id}-{experiment}-{trial}"
 
     def is_stopped(self) -> bool:
         """Whether a person wants the run stopped; may be asked from any thread."""
@@ -75,7 +75,7 @@ class Run:
             experiments=_History(self, tally.experiments + 1),
             proposals=tally.experiments + tally.refused,
             min_gain=settings.min_gain,
-            step=visible.step_told(self.ledger.experiment(champion.number), settings),
+            step=visible.step_told(champion, settings, self.ledger.noise_floor()),
             refused=[
                 visible.Refused(agent=r.agent, hypothesis=r.hypothesis, reason=r.reason)
                 for r in self.ledger.refusals(after=champion.number)
@@ -87,14 +87,20 @@ class Run:
         return self._told(self.ledger.experiment(number))
 
     def _told(self, experiment: Experiment) -> visible.Seen:
-        """A recorded experiment, compared with the champion of its time."""
-        number, parent = experiment.number, experiment.parent
+        number = experiment.number
+        candidate = self.ledger.candidate(number)
+        return self.seen(experiment, candidate, self.ledger.log(number, visible.LOG_LETTERS))
+
+    def seen(self, experiment: Experiment, candidate: str, log: str) -> visible.Seen:
+        """A decided experiment as an agent sees it, beside the champion of its time."""
+        parent = experiment.parent
         return visible.seen(
             experiment,
             None if parent is None else self.ledger.experiment(parent),
             self.row.settings,
-            candidate=self.ledger.candidate(number),
-            log=self.ledger.log(number, visible.LOG_LETTERS),
+            noise=self.ledger.noise_floor(),
+            candidate=candidate,
+            log=log,
         )
 
     def commit(self, experiment: Experiment) -> str:
@@ -117,6 +123,12 @@ class Run:
     def set_main(self, experiment: Experiment, commit: str) -> None:
         """Make an experiment the head of `main`."""
         self.repository.set_main(commit, self._files(experiment))
+
+    def follow_champion(self) -> None:
+        """Make the champion the head of `main`, if it is not: one before it may have fallen."""
+        champion = self.ledger.champion()
+        if champion is not None and self.repository.main() != champion.commit_id:
+            self.set_main(champion, str(champion.commit_id))
 
     def _files(self, experiment: Experiment) -> TaskFiles:
         return TaskFiles(

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from controller.decision import Judgement
+from controller.decision import Judgement, Look
+from controller.decision.noise import Noise, pooled
 from controller.errors import NotFound
 from controller.ledger.calls import Calls
 from controller.ledger.rows import (
@@ -29,9 +30,10 @@ from controller.ledger.rows import (
     Spending,
     State,
     Tally,
+    Trial,
     Wanted,
 )
-from sandbox.api import Check, Outcome, Progress, TaskSettings, TrialResult
+from sandbox.api import Check, Comparison, Outcome, Progress, TaskSettings, TrialResult
 
 __all__ = [
     "Accepted",
@@ -50,6 +52,7 @@ __all__ = [
     "Spending",
     "State",
     "Tally",
+    "Trial",
     "Wanted",
     "candidate_hash",
 ]
@@ -130,6 +133,41 @@ class Ledger(Calls):
     def without_fingerprint(self) -> list[int]:
         """Experiments that the sandbox was not asked about yet: the baseline, at first."""
         return [row["number"] for row in self._all("without_fingerprint")]
+
+    def trials(self, experiment: int) -> list[Trial]:
+        """All trials of an experiment's candidate, those as champion too."""
+        return self._trials("trials", experiment=experiment)
+
+    def unfinished_trial(self, asked_by: int) -> Trial | None:
+        """The trial that an experiment waits for; there is at most one."""
+        return next(iter(self._trials("unfinished_trial", asked_by=asked_by)), None)
+
+    def top_ups(self, asked_by: int) -> list[Trial]:
+        """The champion's trials that an experiment asked for, in order."""
+        return self._trials("top_ups", asked_by=asked_by)
+
+    def champions_trials(self, number: int) -> list[Trial]:
+        """Scored trials of all that were champions when an experiment began, as it was then."""
+        return self._trials("champions_trials", number=number)
+
+    def noise_floor(self) -> Noise | None:
+        """Of the trials that the baseline began with; None: it had only one, or no score."""
+        found = self.trials(0)
+        scores = [t.score for t in found if t.asked_by == 0 and t.score is not None]
+        return pooled([scores]) if len(scores) > 1 else None
+
+    def looks(self, experiment: int) -> list[Look]:
+        """The comparisons that decide on an experiment, in order."""
+        return [
+            Look(
+                candidate_trials=row["candidate_trials"],
+                champion_trials=row["champion_trials"],
+                comparison=None
+                if row["comparison"] is None
+                else msgspec.json.decode(row["comparison"], type=Comparison),
+            )
+            for row in self._all("looks", experiment=experiment)
+        ]
 
     def refusals(self, *, after: int = -1) -> list[Refusal]:
         """What was refused in place of the experiments after a number; by default all."""
@@ -213,7 +251,7 @@ class Ledger(Calls):
     def end_stage(self) -> None:
         """Nothing is being done."""
         with self._change():
-            self._db.execute(self._query("end_stage"))
+            self._do("end_stage")
 
     def set_fingerprint(self, number: int, fingerprint: str) -> None:
         """Store what the sandbox made of an experiment's candidate."""
@@ -261,13 +299,30 @@ class Ledger(Calls):
         """proposed → running"""
         with self._change():
             self._write("start_experiment", number=experiment.number)
-            self._write("insert_trial", key=key, experiment=experiment.number)
+            self._insert_trial(key, experiment.number, 1, experiment.number)
 
-    def measure(self, experiment: Experiment, result: TrialResult) -> None:
+    def begin_trial(self, key: str, *, experiment: int, number: int, asked_by: int) -> None:
+        """Store that another trial comes, in the course of the experiment that asked for it."""
+        with self._change():
+            self._insert_trial(key, experiment, number, asked_by)
+
+    def finish_trial(self, result: TrialResult) -> None:
+        """Store what a trial came to."""
+        with self._change():
+            self._write("finish_trial", **msgspec.structs.asdict(result))
+
+    def add_look(self, experiment: int, look: Look) -> None:
+        """Store what the sandbox said of an experiment's trials beside the champion's."""
+        fields = msgspec.structs.asdict(look)
+        if look.comparison is not None:
+            fields["comparison"] = msgspec.json.encode(look.comparison).decode()
+        with self._change():
+            self._write("insert_look", experiment=experiment, **fields)
+
+    def measure(self, experiment: Experiment) -> None:
         """running → measured"""
         with self._change():
             self._write("measure_experiment", number=experiment.number)
-            self._write("finish_trial", **msgspec.structs.asdict(result))
 
     def decide(self, experiment: Experiment, judgement: Judgement, message: str) -> None:
         """measured → decided"""
@@ -283,13 +338,13 @@ class Ledger(Calls):
         """decided → recorded"""
         with self._change():
             self._write("record_experiment", number=experiment.number, commit_id=commit_id)
-            self._db.execute(self._query("end_stage"))
+            self._do("end_stage")
 
     def begin_session(self) -> None:
         """From here on, every change also says that the session lives."""
         with self._change():
             self._write("insert_session")
-            session = self._db.execute("SELECT last_insert_rowid()").fetchone()[0]
+            session = self._last_row()
         self._session = session
 
     def see_session(self) -> None:
@@ -303,11 +358,16 @@ class Ledger(Calls):
             return
         with self._change():
             self._write("end_session", session=self._session, halt=halt, detail=detail)
-            self._db.execute(self._query("end_stage"))
+            self._do("end_stage")
         self._session = None
 
-    # ---- below ----------------------------------------------------------------------------------
+    def _insert_trial(self, key: str, experiment: int, number: int, asked_by: int) -> None:
+        fields = {"experiment": experiment, "number": number, "asked_by": asked_by}
+        self._write("insert_trial", key=key, **fields)
 
     def _experiments(self, first: int | None, last: int) -> list[Experiment]:
         rows = self._all("experiments", first=first, last=last)
         return [msgspec.convert(row, Experiment) for row in rows]
+
+    def _trials(self, name: str, **values: int) -> list[Trial]:
+        return [msgspec.convert(row, Trial) for row in self._all(name, **values)]

@@ -46,7 +46,7 @@ class Calls(Store):
     def set_models(self, models: Iterable[Model]) -> None:
         """The run asks these from here on."""
         with self._change():
-            self._db.execute(self._query("clear_models"))
+            self._do("clear_models")
             for model in models:
                 self._write("insert_model", **msgspec.structs.asdict(model))
 
@@ -61,8 +61,7 @@ class Calls(Store):
                 model=model,
                 **msgspec.structs.asdict(most),
             )
-            number: int = self._db.execute("SELECT last_insert_rowid()").fetchone()[0]
-        return number
+            return self._last_row()
 
     def settle(self, number: int, cost: Cost, *, ended: str, reply: str | None) -> None:
         """Store how a call ended and what it cost."""

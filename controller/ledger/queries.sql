@@ -53,20 +53,33 @@ DELETE FROM now;
 SELECT experiment, stage, detail, seconds, since FROM now;
 
 -- name: experiments
--- From `first` to `last`, or, without `first`, the highest number alone. The trial beside an
--- experiment is its first: later ones only confirm.
+-- From `first` to `last`, or, without `first`, the highest number alone. Beside an experiment is the
+-- trial that tells what became of it. Its score is that of the trials that it asked for; the first
+-- of several is left out, but for the baseline, which was not chosen.
 SELECT e.number, e.state, e.agent, e.hypothesis, e.candidate_hash, e.parent, e.proposed_at,
        e.decision, e.decision_reason, e.gain, e.standard_error, e.message, e.decided_at,
-       e.commit_id, t.key AS trial_key, t.outcome, t.score, t.rehearsal_score,
-       t.reason AS trial_reason, t.log_bytes, t.seconds, t.wall_seconds, t.peak_memory_bytes,
-       t.device
-FROM experiments AS e LEFT JOIN trials AS t ON t.experiment = e.number AND t.number = 1
+       e.commit_id, e.low, e.high, t.key AS trial_key, t.outcome,
+       CASE WHEN t.score IS NOT NULL THEN coalesce((
+           SELECT avg(c.score) FROM trials AS c
+           WHERE c.experiment = e.number AND c.asked_by = e.number
+             AND (c.number > 1 OR e.number = 0)
+       ), t.score) END AS score,
+       t.rehearsal_score, t.reason AS trial_reason, t.log_bytes, t.seconds, t.wall_seconds,
+       t.peak_memory_bytes, t.device,
+       (SELECT count(*) FROM trials AS c WHERE c.experiment = e.number AND c.outcome IS NOT NULL)
+           AS trials
+FROM experiments AS e
+    LEFT JOIN trials AS t ON t.experiment = e.number AND t.number = coalesce((
+        SELECT min(f.number) FROM trials AS f
+        WHERE f.experiment = e.number AND f.asked_by = e.number AND f.outcome <> 'scored'
+    ), 1)
 WHERE e.number BETWEEN coalesce(:first, (SELECT max(number) FROM experiments)) AND :last
 ORDER BY e.number;
 
 -- name: champion
 -- At most one kept experiment is not recorded yet.
 SELECT number FROM experiments WHERE decision = 'kept' AND state = 'recorded'
+    AND number NOT IN (SELECT experiment FROM dethroned)
 ORDER BY number DESC LIMIT 1;
 
 -- name: candidates
@@ -74,7 +87,7 @@ SELECT number, candidate FROM experiments WHERE number BETWEEN :first AND :last;
 
 -- name: log
 SELECT substr(log, -:letters) AS log
-FROM trials WHERE number = 1 AND log IS NOT NULL AND experiment = :number;
+FROM trials NATURAL JOIN telling WHERE log IS NOT NULL AND experiment = :number;
 
 -- name: number_of_candidate
 SELECT number FROM experiments WHERE candidate_hash = :candidate_hash;
@@ -107,7 +120,38 @@ SELECT number, experiment, agent, hypothesis, reason, refused_at FROM refusals
 WHERE experiment > :after ORDER BY number;
 
 -- name: insert_trial
-INSERT INTO trials (key, experiment, number, started_at) VALUES (:key, :experiment, 1, :now);
+INSERT INTO trials (key, experiment, number, asked_by, started_at)
+VALUES (:key, :experiment, :number, :asked_by, :now);
+
+-- name: trials
+SELECT key, experiment, number, asked_by, outcome, score, vault_score, seconds
+FROM trials WHERE experiment = :experiment ORDER BY number;
+
+-- name: unfinished_trial
+SELECT key, experiment, number, asked_by, outcome, score, vault_score, seconds
+FROM trials WHERE asked_by = :asked_by AND outcome IS NULL;
+
+-- name: top_ups
+SELECT key, experiment, number, asked_by, outcome, score, vault_score, seconds
+FROM trials WHERE asked_by = :asked_by AND experiment <> asked_by ORDER BY number;
+
+-- name: champions_trials
+-- Of all that were champions when an experiment began, as they were then.
+SELECT t.key, t.experiment, t.number, t.asked_by, t.outcome, t.score, t.vault_score, t.seconds
+FROM trials AS t JOIN experiments AS e ON e.number = t.experiment
+WHERE e.decision = 'kept' AND t.outcome = 'scored' AND t.score IS NOT NULL
+  AND t.asked_by < :number
+  AND e.number NOT IN (SELECT experiment FROM dethroned WHERE asked_by < :number)
+ORDER BY t.experiment, t.number;
+
+-- name: insert_look
+INSERT INTO looks (experiment, number, candidate_trials, champion_trials, comparison)
+SELECT :experiment, count(*), :candidate_trials, :champion_trials, :comparison
+FROM looks WHERE experiment = :experiment;
+
+-- name: looks
+SELECT candidate_trials, champion_trials, comparison
+FROM looks WHERE experiment = :experiment ORDER BY number;
 
 -- name: start_experiment
 UPDATE experiments SET state = 'running' WHERE number = :number AND state = 'proposed';
@@ -117,7 +161,7 @@ UPDATE trials
 SET finished_at = :now, outcome = :outcome, score = :score, rehearsal_score = :rehearsal_score,
     reason = :reason, log = :log, log_bytes = :log_bytes, seconds = :seconds,
     wall_seconds = :wall_seconds, peak_memory_bytes = :peak_memory_bytes, examples = :examples,
-    device = :device, attempts = :attempts
+    device = :device, attempts = :attempts, vault_score = :vault_score
 WHERE key = :key AND outcome IS NULL;
 
 -- name: measure_experiment
@@ -126,7 +170,7 @@ UPDATE experiments SET state = 'measured' WHERE number = :number AND state = 'ru
 -- name: decide_experiment
 UPDATE experiments
 SET state = 'decided', decision = :decision, decision_reason = :reason, gain = :gain,
-    standard_error = :standard_error, message = :message, decided_at = :now
+    standard_error = :standard_error, low = :low, high = :high, message = :message, decided_at = :now
 WHERE number = :number AND state = 'measured';
 
 -- name: record_experiment
@@ -160,7 +204,7 @@ SELECT
     (SELECT count(*) FROM experiments WHERE number > 0 AND decision = 'kept') AS kept,
     (SELECT max(recorded - kept, 0) FROM last) AS since_kept,
     (SELECT coalesce(max(number), 0) FROM refusals) AS refused,
-    (SELECT count(*) FROM trials WHERE number = 1 AND outcome = 'dishonest') AS dishonest,
+    (SELECT count(DISTINCT experiment) FROM trials WHERE outcome = 'dishonest') AS dishonest,
     (SELECT count(*) FROM trials WHERE outcome = 'error'
         AND finished_at >= coalesce((SELECT max(started_at) FROM sessions), '')
         AND experiment > coalesce(
@@ -176,8 +220,8 @@ SELECT
         FROM sessions WHERE seen_at > :today) AS seconds_today;
 
 -- name: outcomes
-SELECT outcome, count(*) AS count FROM trials
-WHERE number = 1 AND experiment > 0 AND outcome IS NOT NULL GROUP BY outcome ORDER BY outcome;
+SELECT outcome, count(*) AS count FROM trials NATURAL JOIN telling
+WHERE experiment > 0 AND outcome IS NOT NULL GROUP BY outcome ORDER BY outcome;
 
 -- name: insert_call
 INSERT INTO calls (proposal, champion, turn, model, prompt_tokens, completion_tokens, nanodollars,

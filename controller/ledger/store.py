@@ -107,9 +107,14 @@ class Store:
             if self._session is not None:
                 self._write("see_session", session=self._session)
 
-    def _query(self, name: str) -> str:
-        """The statement of this name in `queries.sql`."""
-        return _QUERIES[name]
+    def _do(self, name: str) -> None:
+        """A change that may find nothing to change."""
+        self._db.execute(_QUERIES[name])
+
+    def _last_row(self) -> int:
+        """The number of the row that was inserted last."""
+        row: int = self._db.execute("SELECT last_insert_rowid()").fetchone()[0]
+        return row
 
     def _today(self) -> str:
         """The day (UTC), as text less than all its times."""

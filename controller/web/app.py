@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from controller.errors import ControllerError, NotFound
 from controller.supervisor import Serving
+from controller.vault import purpose_of
 from controller.web import chart, views, words
 from controller.web.git import serve_git
 from controller.web.guard import HEADERS, Guard
@@ -178,7 +179,11 @@ _templates.filters |= {
     name: getattr(words, name)
     for name in ("duration", "figure", "gain", "line", "moment", "padded", "percent", "size")
 }
-_templates.globals |= {"draw": chart.draw, "seconds_until": words.seconds_until}
+_templates.globals |= {
+    "draw": chart.draw,
+    "purpose_of": purpose_of,
+    "seconds_until": words.seconds_until,
+}
 
 
 def _html(template: str, request: Request, status: int = 200, **values: Any) -> Response:

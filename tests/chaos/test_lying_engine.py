@@ -187,7 +187,7 @@ def test_a_container_whose_making_is_not_answered_is_removed(
     """The engine made it and said nothing, or does not tell how: it has a name to remove it by."""
     behind = make()
     lies = [truncated(9)]
-    behind.proxy.tell(asked, lambda *ends: (lies.pop() if lies else honest)(*ends))
+    behind.proxy.tell(asked, lambda *ends: lies.pop()(*ends) if lies else honest(*ends))
     with pytest.raises(EngineUnavailable):
         behind.run("unanswered")
     assert not lies

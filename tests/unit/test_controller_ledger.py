@@ -73,7 +73,8 @@ def finish(ledger: Ledger, outcome: Outcome = Outcome.scored, judgement: Judgeme
     number = unfinished(ledger).number
     key = f"abc-{number}-1"
     ledger.start(unfinished(ledger), key)
-    ledger.measure(unfinished(ledger), replace(RESULT, key=key, outcome=outcome))
+    ledger.finish_trial(replace(RESULT, key=key, outcome=outcome))
+    ledger.measure(unfinished(ledger))
     ledger.decide(unfinished(ledger), judgement, "message")
     ledger.record(unfinished(ledger), f"{number:040x}")
 
@@ -108,7 +109,8 @@ def test_states_follow_each_other(ledger: Ledger) -> None:
     states = [unfinished(ledger).state]
     ledger.start(unfinished(ledger), "abc-0-1")
     states.append(unfinished(ledger).state)
-    ledger.measure(unfinished(ledger), RESULT)
+    ledger.finish_trial(RESULT)
+    ledger.measure(unfinished(ledger))
     states.append(unfinished(ledger).state)
     ledger.decide(unfinished(ledger), KEPT, "message")
     states.append(unfinished(ledger).state)
@@ -125,7 +127,7 @@ def test_states_follow_each_other(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda ledger, e: ledger.measure(e, RESULT),
+        lambda ledger, e: ledger.measure(e),
         lambda ledger, e: ledger.decide(e, KEPT, ""),
         lambda ledger, e: ledger.record(e, "f" * 40),
     ],
@@ -240,7 +242,7 @@ def test_a_failing_change_leaves_nothing_behind(
 def test_a_score_that_is_no_number_is_stored_as_none(ledger: Ledger) -> None:
     """SQLite has no NaN; nothing downstream has to expect one."""
     ledger.start(unfinished(ledger), "abc-0-1")
-    ledger.measure(unfinished(ledger), replace(RESULT, score=math.nan))
+    ledger.finish_trial(replace(RESULT, score=math.nan))
     assert unfinished(ledger).score is None
 
 
