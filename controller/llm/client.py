@@ -94,17 +94,19 @@ class Client:
                 return Fault(trouble=Trouble.broken, message="The call was stopped.")
             assert process.stdin is not None
             deadline = time.monotonic() + seconds + (0 if self._warm else START_SECONDS)
-            why = "The process that calls ended: the reply was too much for its memory."
+            data, why = None, "The process that calls has ended: it may have had too much to hold."
             try:
                 process.stdin.write(msgspec.json.encode(request) + b"\n")
                 process.stdin.flush()
                 data = self._line(process, deadline, stopped)
-            except OSError:
-                data = None
             except TimeoutError as fault:
-                data, why = None, str(fault)
+                why = str(fault)
+            except BrokenPipeError:
+                pass
+            finally:
+                if data is None:  # interrupted too: the next call must not get this one's answer
+                    self._end()
             if data is None:
-                self._end()
                 return Fault(trouble=Trouble.broken, message=why)
             self._warm = True
             response: Response = msgspec.json.decode(data, type=Response)
@@ -123,7 +125,6 @@ class Client:
                 env=_SET | {name: os.environ[name] for name in _PASSED_ON if name in os.environ},
                 cwd="/",
                 start_new_session=True,  # a Ctrl-C is ours to handle
-                bufsize=0,
             )
         return self._process
 

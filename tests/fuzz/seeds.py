@@ -46,6 +46,11 @@ SEEDS: dict[str, list[bytes]] = {
             Progress(stage=Stage.training, seconds=1.0),
         )
     ],
+    "reply": [
+        b"HYPOTHESIS: x\n<<<<<<< SEARCH\nimport os\n=======\nimport sys\n>>>>>>> REPLACE\n",
+        b"prepare.py\n```python\nx = 1\n```\n",
+        b"`NAME = 1`\r\n\xed\xa0\x80",
+    ],
     "score": [
         values.encode({"values": [1.0, float("nan")], "block": None, "slices": {}}),
         values.encode({"values": [1e300], "block": [0], "slices": {"a": [True]}}),

@@ -12,7 +12,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from controller.agents.base import Unfit
 from controller.decision import Decision
+from controller.llm.reply import parsed
 from controller.message import commit_message
 from controller.text import one_line, printable
 from controller.visible import Seen
@@ -38,7 +40,9 @@ from sandbox.streams import Frame, FrameReader, Stream
 from sandbox.trial import OurFault, _scored
 from sandbox.wire import Name, Sides
 from sealed_task import frames
+from tests.support.tasks import TINY
 
+CHAMPION = (TINY / "train.py").read_text()
 MOST = 512
 """Longest payload that the frame readers here accept."""
 _HEAD, _TAIL = 64, 128
@@ -201,6 +205,16 @@ def scorers_score(data: bytes) -> None:
             assert abs(scored.mean) <= limits.VALUE
 
 
+def models_reply(data: bytes) -> None:
+    """A candidate that differs and that the sandbox may be sent, or a reason in a sentence."""
+    found = parsed(data.decode(errors="surrogateescape"), CHAMPION)
+    if isinstance(found, Unfit):
+        assert 0 < len(found.reason) < 400
+    else:
+        assert found.source != CHAMPION
+        assert len(found.source.encode()) <= CANDIDATE_BYTES
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "frames": frame_reader,
     "stream": engine_stream,
@@ -210,5 +224,6 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "front-matter": front_matter,
     "api": api_message,
     "score": scorers_score,
+    "reply": models_reply,
 }
 """By the name that `python -m tests.fuzz NAME` takes."""

@@ -128,6 +128,7 @@ def test_a_key_that_is_rejected_ends_the_run_with_the_next_step(client: Client) 
     assert played.server.books.calls == 1
 
 
+@pytest.mark.claim("replies-are-bounded")
 @pytest.mark.parametrize(
     "scene", [scenes.HANG, scenes.DISCONNECT, scenes.MALFORMED, scenes.FLOOD, scenes.DRIP]
 )
@@ -145,6 +146,7 @@ def test_what_breaks_off_is_asked_again_and_counts_at_its_worst(
         assert played.run.ledger.spending().tokens >= played.server.books.tokens
 
 
+@pytest.mark.claim("replies-are-bounded")
 def test_an_endless_stream_is_cut(client: Client) -> None:
     """It is a reply that is too long: paid for at its worst, and sent back."""
     with playing(client, scenes.ENDLESS, BETTER) as played:

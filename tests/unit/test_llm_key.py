@@ -169,6 +169,7 @@ def test_a_provider_that_is_down_is_waited_for_and_seen_to_be(
     assert "halted: 1 experiments are done." in out
     assert len(told) == 3
     assert all("openai/x does not answer" in text for text in told)
+    assert "Dollars" in told[2]
     status = sealed("status").output
     assert "models:      openai/x" in status
     assert "0 dollars; " in status
