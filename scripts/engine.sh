@@ -183,9 +183,9 @@ registered() { timeout 20 docker info --format '{{json .Runtimes}}' 2>/dev/null 
 # leaves out unless asked. Limits are the engine's cgroups: never --ignore-cgroups.
 gvisor() {
     local configuration=/etc/docker/daemon.json engine merged
-    local entry='"runsc": {"path": "/usr/bin/runsc", "runtimeArgs": ["--platform=systrap", "--network=none", "--oci-seccomp"]}'
+    local rest='"runtimeArgs": ["--platform=systrap", "--network=none", "--oci-seccomp"]}}'
     local by_hand=("install runsc (Debian 13 has it; gvisor.dev tells other ways)"
-        "put {\"runtimes\": {$entry}} into $configuration of the engine's machine"
+        "put {\"runtimes\": {\"runsc\": {\"path\": \"/usr/bin/runsc\", $rest} into $configuration of the engine's machine"
         "kill -HUP the process of dockerd (systemctl reload docker), which stops nothing")
     if registered; then
         say "gVisor is registered as runsc"
@@ -205,7 +205,7 @@ gvisor() {
     fi
     say "registering runsc in $configuration; what is there stays, and the engine reads it without a restart"
     # The machine's own Python or the one that make uses.
-    merged="$("${PYTHON:-python3}" - "$configuration" "{$entry}" <<'EOF'
+    merged="$("${PYTHON:-python3}" - "$configuration" "{\"runsc\": {\"path\": \"$(command -v runsc)\", $rest" <<'EOF'
 import json, pathlib, sys
 
 file, runtimes = pathlib.Path(sys.argv[1]), json.loads(sys.argv[2])

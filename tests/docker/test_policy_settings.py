@@ -206,6 +206,13 @@ def test_a_finding_names_the_settings_that_its_check_tries() -> None:
     assert told == {(check, setting) for setting, _, check in FLIPS if check not in CHANNELS}
 
 
+@pytest.mark.parametrize(
+    "runtime",
+    ["", pytest.param("runsc", marks=pytest.mark.slow)],
+    ids=["default", "gvisor"],
+    indirect=True,
+    scope="session",
+)
 def test_the_doctor_passes(host: Host) -> None:
     """With the policy as it is, every measured check passes; advice is all that is left."""
     checks = doctor.examine(host)
