@@ -58,6 +58,14 @@ ORDER BY e.number;
 SELECT number FROM experiments WHERE decision = 'kept' AND state = 'recorded'
 ORDER BY number DESC LIMIT 1;
 
+-- name: scores
+-- Of finished first trials; nothing but indexes is read.
+SELECT t.experiment AS number, t.score, k.number IS NOT NULL AS kept
+FROM trials AS t LEFT JOIN
+    (SELECT number FROM experiments WHERE decision = 'kept') AS k ON k.number = t.experiment
+WHERE t.number = 1 AND t.score IS NOT NULL
+ORDER BY t.experiment;
+
 -- name: candidates
 SELECT number, candidate FROM experiments WHERE number BETWEEN :first AND :last;
 

@@ -128,6 +128,14 @@ class Experiment(Struct, frozen=True, kw_only=True):
     device: str | None
 
 
+class Scored(Struct, frozen=True, kw_only=True):
+    """The score of an experiment's first trial."""
+
+    number: int
+    score: float
+    kept: bool
+
+
 class Refusal(Struct, frozen=True, kw_only=True):
     """A proposal that was no candidate."""
 

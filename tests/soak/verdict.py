@@ -63,8 +63,9 @@ def growth(samples: Sequence[Sample]) -> Growth:
     x = [median(sample.trials for sample in block) for block in blocks]
     y = [median(sample.resident_kib for sample in block) for block in blocks]
     line = stats.linregress(x, y)
-    width = float(stats.t.ppf((1 + _LEVEL) / 2, len(blocks) - 2)) * line.stderr
-    return Growth(slope=line.slope, low=line.slope - width, high=line.slope + width)
+    slope = float(line.slope)
+    width = float(stats.t.ppf((1 + _LEVEL) / 2, len(blocks) - 2) * line.stderr)
+    return Growth(slope=slope, low=slope - width, high=slope + width)
 
 
 def held_more(before: Sample, after: Sample) -> dict[str, int]:
