@@ -96,9 +96,13 @@ class Services:
     def forget(self) -> None:
         """Remove the task with its data; no run may prepare it again."""
         client = SandboxClient(self.home / "sandbox.sock")
-        for task in client.tasks():
-            client.forget(task.hash)
-        client.close()
+        try:
+            for task in client.tasks():
+                client.forget(task.hash)
+        except EngineUnavailable as fault:
+            raise AssertionError(f"{fault}\n{self._containers()}\n{self.log('sandbox')}") from None
+        finally:
+            client.close()
 
     def clear(self) -> None:
         """Leave nothing, however a test ended."""
@@ -169,15 +173,27 @@ class Services:
             }
             return commits, repository.head.commit.hexsha
 
+    def held(self) -> dict[str, int]:
+        """How many containers and volumes there are now."""
+        volumes = self.engine.volumes({LABEL + "instance": self.instance})
+        return {"containers": len(self._containers()), "volumes": len(volumes)}
+
+    def _containers(self) -> list[str]:
+        return [
+            f"{found['Labels'][LABEL + 'role']} {found['Id'][:12]} {found['Status']}"
+            for found in self.engine.containers({LABEL + "instance": self.instance})
+        ]
+
     def left(self) -> dict[str, list[str]]:
         """By kind, what should be gone at the end."""
-        labels = {LABEL + "instance": self.instance}
         return {
             "containers": [
-                *(found["Id"] for found in self.engine.containers(labels)),
+                *self._containers(),
                 *self.living(*Role),
             ],
-            "volumes": [found["Name"] for found in self.engine.volumes(labels)],
+            "volumes": [
+                found["Name"] for found in self.engine.volumes({LABEL + "instance": self.instance})
+            ],
             "uids": ["leased"] if (self.folder / "uids").read_text() != "0" else [],
             "locks": [
                 *(["the run's"] if is_driven(self.run) else []),

@@ -154,8 +154,10 @@ def test_what_a_service_holds_more_at_rest_has_leaked() -> None:
     """One descriptor, two threads; what it holds less is no gain."""
     before = Sample(trials=0, resident_kib=1, descriptors=20, threads=8)
     after = replace(before, descriptors=21, threads=10)
-    assert held_more(before, after) == {"descriptors": 1, "threads": 2}
-    assert held_more(after, before) == {"descriptors": 0, "threads": 0}
+    after = replace(after, containers=5, volumes=1)
+    more = {"containers": 5, "volumes": 1, "descriptors": 1, "threads": 2}
+    assert held_more(before, after) == more
+    assert set(held_more(after, before).values()) == {0}
 
 
 def report(**changes: object) -> Report:
@@ -187,14 +189,17 @@ def test_what_was_seen_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         ended=Counter(),
         resumed=0,
         lies=Counter(drops=1),
-        rests={"sandbox": (quiet, replace(quiet, descriptors=23)), "controller": (quiet, quiet)},
+        rests={
+            "sandbox": (quiet, replace(quiet, descriptors=23, containers=1)),
+            "controller": (quiet, quiet),
+        },
         life={name: life(0, 12) for name in ("controller", "sandbox")},
         story=replace(STORY, main="commit 2"),
         left={"containers": ["abc"], "volumes": []},
     )
     told = of(soaked, seed=1)
     assert told.counts == {
-        "containers": 1, "volumes": 0, "descriptors": 3, "threads": 0, "lost": 1, "doubled": 0,
+        "containers": 2, "volumes": 0, "descriptors": 3, "threads": 0, "lost": 1, "doubled": 0,
     }  # fmt: skip
     assert not told.clean
     tell(told, Console(width=100))
@@ -204,7 +209,7 @@ def test_what_was_seen_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert "main is not the champion" in printed
     written = json.loads(told.json())
     assert written["clean"] is False
-    assert written["found"]["containers"] == ["abc"]
+    assert written["found"]["containers"] == ["abc", "sandbox: 1 more at rest"]
     assert written["memory"]["sandbox"].keys() == {"slope", "low", "high"}
 
 
