@@ -9,7 +9,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -110,10 +112,13 @@ class Services:
             process.kill()
             process.wait()
         labels = {LABEL + "instance": self.instance}
-        for container in self.engine.containers(labels):
-            self.engine.remove(container["Id"])
-        for volume in self.engine.volumes(labels):
-            self.engine.remove_volume(volume["Name"])
+        deadline = time.monotonic() + END_SECONDS
+        while time.monotonic() < deadline and any(self.held().values()):
+            with suppress(EngineUnavailable):  # a removal that a killed sandbox began goes on
+                for container in self.engine.containers(labels):
+                    self.engine.remove(container["Id"])
+                for volume in self.engine.volumes(labels):
+                    self.engine.remove_volume(volume["Name"])
 
     # ---- what there is of it -----------------------------------------------------------------
 
