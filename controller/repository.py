@@ -22,6 +22,8 @@ import hashlib
 import os
 import re
 import shutil
+import zlib
+from contextlib import closing
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -33,6 +35,7 @@ import tenacity
 from git import BaseIndexEntry, Commit, IndexEntry, IndexFile, Reference, Repo
 from git.objects.fun import tree_to_stream
 from gitdb import IStream, LooseObjectDB  # type: ignore[import-untyped]
+from gitdb.exc import ODBError  # type: ignore[import-untyped]
 from gitdb.pack import PackEntity, PackIndexFile  # type: ignore[import-untyped]
 
 from sandbox.api import TaskFiles
@@ -68,7 +71,7 @@ class Repository:
         self._repo = self._open()
         # A lock or a draft that is there now was left by a killed process of this run.
         for left in (
-            *self._git.glob("*.lock"),
+            *(self._git / name for name in ("index.lock", "packed-refs.lock")),
             *(self._git / "refs").rglob("*.lock"),
             *(self._git / "objects" / "pack").glob("*.draft"),
         ):
@@ -168,17 +171,16 @@ class Repository:
     def _pack_objects(self) -> None:
         """Remove what an earlier pack has, and pack the rest."""
         folder = self._git / "objects" / "pack"
-        packed = {
-            index.sha(place)
-            for index in map(PackIndexFile, map(str, folder.glob("pack-*.idx")))
-            for place in range(index.size())
-        }
+        packed = set()
+        for path in folder.glob("pack-*.idx"):
+            with closing(PackIndexFile(str(path))) as found:
+                packed |= {found.sha(place) for place in range(found.size())}
         loose = []
         for name in self._repo.odb.sha_iter():
             path = self._git / "objects" / name.hex()[:2] / name.hex()[2:]
             if name in packed:
                 path.unlink()
-            elif path.stat().st_size:  # else a power cut left it so
+            elif self._is_whole(name):
                 loose.append(name)
         if not loose:
             return
@@ -191,6 +193,14 @@ class Repository:
             _sync(draft)
             draft.replace(folder / f"pack-{identity.hex()}.{kind}")
         _sync(folder)
+
+    def _is_whole(self, name: bytes) -> bool:
+        """A power cut may have left half of it; git then says so, and it is not packed."""
+        try:
+            stored = self._repo.odb.stream(name)
+            return _object_id(stored.type.decode(), stored.read()) == name
+        except (ODBError, OSError, ValueError, zlib.error):
+            return False
 
     def _pack_refs(self) -> None:
         """Only those of experiments: `main` is a file that is easy to find."""

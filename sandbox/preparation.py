@@ -19,6 +19,7 @@ from sandbox.streams import Frame
 from sealed_task import frames, values
 
 _REPORT_BYTES = 256 * 1024 * 1024
+_LOOK_SECONDS = 0.5
 
 
 def make_data(host: Host, store: TaskStore, files: TaskFiles, image: str) -> Data:
@@ -75,6 +76,15 @@ def _run(
             f"The prepare role did not start: {fault}.", "See `sealed doctor`."
         ) from None
     finally:
+        _remove(container)
+
+
+def _remove(container: RoleContainer) -> None:
+    """Remove it; an engine that fails is asked again for a while, for it may be restarting."""
+    deadline = time.monotonic() + limits.DEATH
+    dispose([container])
+    while not container.removed and time.monotonic() < deadline:
+        time.sleep(_LOOK_SECONDS)
         dispose([container])
 
 

@@ -26,6 +26,7 @@ from controller.ledger.rows import (
     Refusal,
     RunLimits,
     RunRow,
+    Scored,
     Session,
     Spending,
     State,
@@ -48,6 +49,7 @@ __all__ = [
     "Refusal",
     "RunLimits",
     "RunRow",
+    "Scored",
     "Session",
     "Spending",
     "State",
@@ -85,9 +87,9 @@ class Ledger(Calls):
         row = self.run()
         return RunLimits() if row is None else row.limits
 
-    def experiments(self, *, after: int = -1) -> list[Experiment]:
-        """The experiments after a number, the unfinished one included; by default all."""
-        return self._experiments(after + 1, _LAST)
+    def experiments(self, first: int = 0, last: int = _LAST) -> list[Experiment]:
+        """Experiments by number, the unfinished one included; by default all."""
+        return self._experiments(first, last)
 
     def experiment(self, number: int) -> Experiment:
         """Raises `NotFound`."""
@@ -105,6 +107,10 @@ class Ledger(Calls):
         """The best kept candidate's experiment; None before the baseline has a score."""
         row = self._one("champion")
         return None if row is None else self.experiment(row["number"])
+
+    def scores(self) -> list[Scored]:
+        """All scores by number, that of an experiment which is not decided yet included."""
+        return [msgspec.convert(row, Scored, strict=False) for row in self._all("scores")]
 
     def candidate(self, number: int) -> str:
         """The text of an experiment's candidate."""

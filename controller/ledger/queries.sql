@@ -82,6 +82,23 @@ SELECT number FROM experiments WHERE decision = 'kept' AND state = 'recorded'
     AND number NOT IN (SELECT experiment FROM dethroned)
 ORDER BY number DESC LIMIT 1;
 
+-- name: scores
+-- As beside `experiments`, of those whose trials were all scored; nothing but indexes is read.
+SELECT t.experiment AS number,
+       coalesce((
+           SELECT avg(c.score) FROM trials AS c
+           WHERE c.asked_by = t.experiment AND c.experiment = t.experiment
+             AND (c.number > 1 OR t.experiment = 0)
+       ), t.score) AS score,
+       k.number IS NOT NULL AS kept
+FROM trials AS t LEFT JOIN
+    (SELECT number FROM experiments WHERE decision = 'kept') AS k ON k.number = t.experiment
+WHERE t.number = 1 AND t.score IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM trials AS f
+    WHERE f.asked_by = t.experiment AND f.experiment = t.experiment AND f.outcome <> 'scored'
+)
+ORDER BY t.experiment;
+
 -- name: candidates
 SELECT number, candidate FROM experiments WHERE number BETWEEN :first AND :last;
 

@@ -170,6 +170,14 @@ class Experiment(Struct, frozen=True, kw_only=True):
     """Of its candidate, finished; as champion it has more and more."""
 
 
+class Scored(Struct, frozen=True, kw_only=True):
+    """An experiment's score, as in `Experiment`."""
+
+    number: int
+    score: float
+    kept: bool
+
+
 class Refusal(Struct, frozen=True, kw_only=True):
     """A proposal that was no candidate."""
 

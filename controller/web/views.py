@@ -7,7 +7,6 @@ them safe where they leave.
 
 import math
 import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -165,12 +164,14 @@ def run_view(name: str, serving: Serving | None, page: int = 1) -> RunView:
     folder = folder_of(name)
     status = status_of(folder)
     with reading(folder) as (ledger, _):
-        experiments = ledger.experiments()
-        tally, refusals = ledger.tally(), ledger.refusals()
-    pages = max(1, math.ceil(len(experiments) / PAGE_ROWS))
-    if not 1 <= page <= pages:
-        raise NotFound(f"The experiments of {name} have no page {page}.", f"There are {pages}.")
-    newest_first = [_row(experiment) for experiment in reversed(experiments)]
+        unfinished, champion = ledger.unfinished(), ledger.champion()
+        tally, refusals, scores = ledger.tally(), ledger.refusals(), ledger.scores()
+        last = tally.experiments if unfinished is None else unfinished.number
+        pages = math.ceil((last + 1) / PAGE_ROWS)
+        if not 1 <= page <= pages:
+            raise NotFound(f"The experiments of {name} have no page {page}.", f"There are {pages}.")
+        newest = last - (page - 1) * PAGE_ROWS
+        shown = ledger.experiments(max(0, newest - PAGE_ROWS + 1), newest)
     return RunView(
         run=name,
         task=status.task,
@@ -180,8 +181,8 @@ def run_view(name: str, serving: Serving | None, page: int = 1) -> RunView:
         created_at=status.created_at,
         driven=status.driven,
         standing=standing.of_run(status, _of(serving, name)),
-        current=next((row for row in newest_first[:1] if row.state is not State.recorded), None),
-        best=_best(status, experiments),
+        current=None if unfinished is None else _row(unfinished),
+        best=_best(status, champion),
         baseline=status.baseline,
         noise=status.noise,
         vault=status.vault,
@@ -197,14 +198,14 @@ def run_view(name: str, serving: Serving | None, page: int = 1) -> RunView:
         refused=status.refused,
         refusals=refusals[: -_REFUSALS - 1 : -1],
         scores=[
-            Point(number=e.number, score=e.score, kept=e.decision is Decision.kept)
-            for e in experiments
-            if e.score is not None and e.state is State.recorded
+            Point(number=found.number, score=found.score, kept=found.kept)
+            for found in scores
+            if unfinished is None or found.number != unfinished.number
         ],
-        last=experiments[-1].number,
+        last=last,
         page=page,
         pages=pages,
-        rows=newest_first[(page - 1) * PAGE_ROWS : page * PAGE_ROWS],
+        rows=[_row(experiment) for experiment in reversed(shown)],
     )
 
 
@@ -260,7 +261,7 @@ def run_lines(serving: Serving | None) -> list[RunLine]:
                     created_at=status.created_at,
                     status=status,
                     standing=standing.of_run(status, _of(serving, name)),
-                    best=_best(status, [] if champion is None else [champion]),
+                    best=_best(status, champion),
                 )
             )
     return sorted(lines, key=lambda line: line.created_at, reverse=True)
@@ -306,8 +307,7 @@ def _of(serving: Serving | None, name: str) -> Serving | None:
     return serving if serving is not None and serving.run == name else None
 
 
-def _best(status: Status, experiments: Sequence[Experiment]) -> Best | None:
-    champion = next((e for e in experiments if e.number == status.champion), None)
+def _best(status: Status, champion: Experiment | None) -> Best | None:
     if champion is None:
         return None
     gain = percent = None

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.soak.storm import Soaked
-from tests.soak.verdict import FLAT_KIB, Growth, doubled, growth, held_more, lost
+from tests.soak.verdict import FLAT_KIB, HELD, Growth, doubled, growth, held_more, lost
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -44,14 +44,13 @@ class Report(Struct, frozen=True, kw_only=True):
 def of(soaked: Soaked, seed: int) -> Report:
     """The report of what was seen."""
     held = {name: held_more(*rests) for name, rests in soaked.rests.items()}
-    found = soaked.left | {
-        what: [f"{name}: {more[what]} more" for name, more in held.items() if more[what]]
-        for what in ("descriptors", "threads")
-    }
+    found = {what: list(items) for what, items in soaked.left.items()}
     counts = {what: len(items) for what, items in found.items()}
-    counts |= {
-        what: sum(more[what] for more in held.values()) for what in ("descriptors", "threads")
-    }
+    for what in HELD:
+        counts[what] = counts.get(what, 0) + sum(more[what] for more in held.values())
+        found[what] = found.get(what, []) + [
+            f"{name}: {more[what]} more at rest" for name, more in held.items() if more[what]
+        ]
     told = {"lost": lost(soaked.story), "doubled": doubled(soaked.story)}
     records = soaked.story.records.values()
     return Report(

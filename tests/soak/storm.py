@@ -10,15 +10,15 @@ import random
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from controller.ledger import Halt, Ledger, Session, Wanted
 from controller.runs import want
 from sandbox.engine import Engine
-from sandbox.errors import EngineUnavailable
 from tests.soak.candidates import write_candidates
 from tests.soak.liar import Liar
 from tests.soak.verdict import Sample, Story, held_more
@@ -99,8 +99,7 @@ class Storm:
             after = self._rest(before)
             self._until(self._trials, measured=True)
             self._services.see()
-            with suppress(EngineUnavailable):  # what can't be removed is counted
-                self._services.forget()
+            self._services.forget()
             self._services.end()
             rests = {name: (before[name], after[name]) for name in VICTIMS}
             return self._soaked(time.monotonic() - began, rests)
@@ -198,6 +197,7 @@ class Storm:
         time.sleep(_SETTLE_SECONDS)
         while True:
             found = {name: self._sample(name, 0) for name in VICTIMS}
+            found["sandbox"] = replace(found["sandbox"], **self._services.held())
             if before is None or time.monotonic() > deadline:
                 break
             if not any(held_more(before[name], found[name]).values() for name in VICTIMS):

@@ -18,13 +18,19 @@ _BLOCKS = 12
 _LEVEL = 0.95
 
 
+HELD = ("containers", "volumes", "descriptors", "threads")
+
+
 class Sample(Struct, frozen=True, kw_only=True):
-    """A service when an experiment had just been recorded."""
+    """A service when an experiment had just been recorded, or at rest."""
 
     trials: int
     resident_kib: int
     descriptors: int
     threads: int
+    containers: int = 0
+    """On the engine; the sandbox's, as the volumes."""
+    volumes: int = 0
 
 
 class Growth(Struct, frozen=True, kw_only=True):
@@ -63,16 +69,14 @@ def growth(samples: Sequence[Sample]) -> Growth:
     x = [median(sample.trials for sample in block) for block in blocks]
     y = [median(sample.resident_kib for sample in block) for block in blocks]
     line = stats.linregress(x, y)
-    width = float(stats.t.ppf((1 + _LEVEL) / 2, len(blocks) - 2)) * line.stderr
-    return Growth(slope=line.slope, low=line.slope - width, high=line.slope + width)
+    slope = float(line.slope)
+    width = float(stats.t.ppf((1 + _LEVEL) / 2, len(blocks) - 2) * line.stderr)
+    return Growth(slope=slope, low=slope - width, high=slope + width)
 
 
 def held_more(before: Sample, after: Sample) -> dict[str, int]:
     """Of what a service held more, at rest, after than before, and how much more."""
-    return {
-        name: max(0, getattr(after, name) - getattr(before, name))
-        for name in ("descriptors", "threads")
-    }
+    return {name: max(0, getattr(after, name) - getattr(before, name)) for name in HELD}
 
 
 def lost(story: Story) -> list[str]:

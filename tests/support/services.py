@@ -9,7 +9,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +79,7 @@ class Services:
         for name in ("controller", "sandbox"):
             process = self.processes[name]
             process.send_signal(signal.SIGTERM)
-            assert process.wait(END_SECONDS) == 0, name
+            assert process.wait(END_SECONDS) in (0, 130), name  # 130: `sealed` was interrupted
 
     def log(self, name: str) -> str:
         """The end of what a process said."""
@@ -96,9 +98,13 @@ class Services:
     def forget(self) -> None:
         """Remove the task with its data; no run may prepare it again."""
         client = SandboxClient(self.home / "sandbox.sock")
-        for task in client.tasks():
-            client.forget(task.hash)
-        client.close()
+        try:
+            for task in client.tasks():
+                client.forget(task.hash)
+        except EngineUnavailable as fault:
+            raise AssertionError(f"{fault}\n{self._containers()}\n{self.log('sandbox')}") from None
+        finally:
+            client.close()
 
     def clear(self) -> None:
         """Leave nothing, however a test ended."""
@@ -106,10 +112,13 @@ class Services:
             process.kill()
             process.wait()
         labels = {LABEL + "instance": self.instance}
-        for container in self.engine.containers(labels):
-            self.engine.remove(container["Id"])
-        for volume in self.engine.volumes(labels):
-            self.engine.remove_volume(volume["Name"])
+        deadline = time.monotonic() + END_SECONDS
+        while time.monotonic() < deadline and any(self.held().values()):
+            with suppress(EngineUnavailable):  # a removal that a killed sandbox began goes on
+                for container in self.engine.containers(labels):
+                    self.engine.remove(container["Id"])
+                for volume in self.engine.volumes(labels):
+                    self.engine.remove_volume(volume["Name"])
 
     # ---- what there is of it -----------------------------------------------------------------
 
@@ -169,15 +178,27 @@ class Services:
             }
             return commits, repository.head.commit.hexsha
 
+    def held(self) -> dict[str, int]:
+        """How many containers and volumes there are now."""
+        volumes = self.engine.volumes({LABEL + "instance": self.instance})
+        return {"containers": len(self._containers()), "volumes": len(volumes)}
+
+    def _containers(self) -> list[str]:
+        return [
+            f"{found['Labels'][LABEL + 'role']} {found['Id'][:12]} {found['Status']}"
+            for found in self.engine.containers({LABEL + "instance": self.instance})
+        ]
+
     def left(self) -> dict[str, list[str]]:
         """By kind, what should be gone at the end."""
-        labels = {LABEL + "instance": self.instance}
         return {
             "containers": [
-                *(found["Id"] for found in self.engine.containers(labels)),
+                *self._containers(),
                 *self.living(*Role),
             ],
-            "volumes": [found["Name"] for found in self.engine.volumes(labels)],
+            "volumes": [
+                found["Name"] for found in self.engine.volumes({LABEL + "instance": self.instance})
+            ],
             "uids": ["leased"] if (self.folder / "uids").read_text() != "0" else [],
             "locks": [
                 *(["the run's"] if is_driven(self.run) else []),

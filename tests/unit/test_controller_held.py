@@ -158,6 +158,7 @@ def test_a_ledger_of_the_first_version_is_read_and_written() -> None:
             + "".join(f"ALTER TABLE run {column};" for column in added)
             + "DROP TABLE accepted; DROP INDEX kept_experiments; DROP INDEX trial_outcomes;"
             "DROP INDEX trials_without_error; DROP INDEX refusals_by_experiment;"
+            "DROP INDEX trial_scores;"
             "DROP TABLE control; DROP TABLE now; ALTER TABLE run DROP COLUMN plateau;"
             "ALTER TABLE run DROP COLUMN dockerfile;"
             "ALTER TABLE run DROP COLUMN scorer_dockerfile;"

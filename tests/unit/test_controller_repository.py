@@ -369,6 +369,25 @@ def test_packing_may_be_killed_anywhere(
     assert not [*(folder / ".git").rglob("*.draft"), *(folder / ".git").rglob("*.lock")]
 
 
+@pytest.mark.parametrize("left", [b"", b"x", b"half"])
+def test_a_broken_object_stops_no_packing(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: bytes
+) -> None:
+    """A power cut left half of one: it is no part of a pack, and all others are."""
+    monkeypatch.setattr("controller.repository.LOOSE_EXPERIMENTS", 4)
+    champion, folder = root(repository), tmp_path / "repository"
+    made = experiments(repository, 1, 2, champion)
+    broken = folder / ".git" / "objects" / made[1][:2] / made[1][2:]
+    data = broken.read_bytes()
+    broken.chmod(0o644)
+    broken.write_bytes(data[: len(data) // 2] if left == b"half" else left)
+    experiments(repository, 3, 3, champion)
+    (pack,) = (folder / ".git" / "objects" / "pack").glob("*.idx")
+    git(folder, "verify-pack", str(pack))
+    assert made[2] in git(folder, "verify-pack", "--verbose", str(pack))
+    assert made[1] not in git(folder, "verify-pack", "--verbose", str(pack))
+
+
 def test_refs_that_somebody_packs_are_packed_the_next_time(
     repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,7 +116,7 @@ def test_killed_at_each_step_of_a_call(
 def recorded() -> list[object]:
     """Experiments after the baseline that are over."""
     with ledger_of() as ledger:
-        return [e for e in ledger.experiments(after=0) if e.commit_id is not None]
+        return [e for e in ledger.experiments(1) if e.commit_id is not None]
 
 
 def children(pid: int) -> list[int]:

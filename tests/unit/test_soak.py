@@ -1,15 +1,19 @@
 """What a soak counts is found where it is planted, and nothing is found where nothing is."""
 
+import json
 import random
+from collections import Counter
 
 import pytest
 from msgspec.structs import replace
+from rich.console import Console
 
 from controller.decision import Decision
 from controller.ledger import Experiment, State
 from sandbox.api import Outcome
 from tests.soak.candidates import candidate
-from tests.soak.report import Report
+from tests.soak.report import Report, of, tell
+from tests.soak.storm import Soaked
 from tests.soak.verdict import FLAT_KIB, Growth, Sample, Story, doubled, growth, held_more, lost
 
 
@@ -45,7 +49,8 @@ def experiment(number: int) -> Experiment:
 
 def record(number: int, seed: int = 7) -> dict[str, object]:
     """The sandbox's of the same."""
-    return {"result": {"score": 1.0}, "candidate": f"hash {number}", "seed": seed}
+    result = {"score": 1.0, "outcome": "scored", "attempts": 1}
+    return {"result": result, "candidate": f"hash {number}", "seed": seed}
 
 
 NUMBERS = range(4)
@@ -149,8 +154,10 @@ def test_what_a_service_holds_more_at_rest_has_leaked() -> None:
     """One descriptor, two threads; what it holds less is no gain."""
     before = Sample(trials=0, resident_kib=1, descriptors=20, threads=8)
     after = replace(before, descriptors=21, threads=10)
-    assert held_more(before, after) == {"descriptors": 1, "threads": 2}
-    assert held_more(after, before) == {"descriptors": 0, "threads": 0}
+    after = replace(after, containers=5, volumes=1)
+    more = {"containers": 5, "volumes": 1, "descriptors": 1, "threads": 2}
+    assert held_more(before, after) == more
+    assert set(held_more(after, before).values()) == {0}
 
 
 def report(**changes: object) -> Report:
@@ -171,6 +178,39 @@ def report(**changes: object) -> Report:
         memory={"sandbox": Growth(slope=0, low=-1, high=1)},
     )
     return replace(clean, **changes)
+
+
+def test_what_was_seen_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each leak with its count and what it is, in print and in JSON."""
+    quiet = Sample(trials=0, resident_kib=1, descriptors=20, threads=8)
+    soaked = Soaked(
+        seconds=1,
+        kills=Counter(sandbox=2),
+        ended=Counter(),
+        resumed=0,
+        lies=Counter(drops=1),
+        rests={
+            "sandbox": (quiet, replace(quiet, descriptors=23, containers=1)),
+            "controller": (quiet, quiet),
+        },
+        life={name: life(0, 12) for name in ("controller", "sandbox")},
+        story=replace(STORY, main="commit 2"),
+        left={"containers": ["abc"], "volumes": []},
+    )
+    told = of(soaked, seed=1)
+    assert told.counts == {
+        "containers": 2, "volumes": 0, "descriptors": 3, "threads": 0, "lost": 1, "doubled": 0,
+    }  # fmt: skip
+    assert not told.clean
+    tell(told, Console(width=100))
+    printed = capsys.readouterr().out
+    assert "sandbox: 3 more" in printed
+    assert "abc" in printed
+    assert "main is not the champion" in printed
+    written = json.loads(told.json())
+    assert written["clean"] is False
+    assert written["found"]["containers"] == ["abc", "sandbox: 1 more at rest"]
+    assert written["memory"]["sandbox"].keys() == {"slope", "low", "high"}
 
 
 def test_one_leak_or_growth_is_not_clean() -> None:

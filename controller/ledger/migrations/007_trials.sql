@@ -2,7 +2,7 @@
 -- trial has the experiment in whose course it was run: its own, or a later one.
 ALTER TABLE trials ADD COLUMN asked_by INTEGER REFERENCES experiments (number) ON DELETE CASCADE;
 UPDATE trials SET asked_by = experiment;
-CREATE INDEX trials_asked_by ON trials (asked_by);
+CREATE INDEX trials_asked_by ON trials (asked_by, experiment, number, outcome, score);
 
 -- On the split whose score no agent is told: for the operator, of what was kept.
 ALTER TABLE trials ADD COLUMN vault_score REAL;
