@@ -1,6 +1,6 @@
 -- Several trials an experiment. The champion's go on while candidates are compared with it, so a
 -- trial has the experiment in whose course it was run: its own, or a later one.
-ALTER TABLE trials ADD COLUMN asked_by INTEGER REFERENCES experiments (number) ON DELETE CASCADE;
+ALTER TABLE trials ADD COLUMN asked_by INTEGER;
 UPDATE trials SET asked_by = experiment;
 CREATE INDEX trials_asked_by ON trials (asked_by, experiment, number, outcome, score);
 
