@@ -163,7 +163,7 @@ def test_a_ledger_of_the_first_version_is_read_and_written() -> None:
             "ALTER TABLE run DROP COLUMN dockerfile;"
             "ALTER TABLE run DROP COLUMN scorer_dockerfile;"
             "DROP VIEW telling; DROP VIEW dethroned; DROP TABLE looks; DROP INDEX trials_asked_by;"
-            "DROP INDEX trial_scores; DROP INDEX experiments_by_fingerprint;"
+            "DROP INDEX experiments_by_fingerprint;"
             "ALTER TABLE trials DROP COLUMN asked_by; ALTER TABLE trials DROP COLUMN vault_score;"
             "ALTER TABLE experiments DROP COLUMN low; ALTER TABLE experiments DROP COLUMN high;"
             "UPDATE run SET settings = json_remove(settings, '$.keep');"
