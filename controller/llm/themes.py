@@ -73,10 +73,12 @@ def _theme(name: str, group: Sequence[Seen]) -> Theme:
 @lru_cache(maxsize=8192)  # what was tried stays tried: asked again for every prompt
 def _names(candidate: str, champion: str) -> tuple[str, ...]:
     """The names that lines set which the candidate has and the champion has not."""
-    new = sorted(_lines(candidate) - _lines(champion))[:_LINES]
+    known = _lines(champion)
+    new = sorted({line for line in candidate.split("\n") if line not in known})[:_LINES]
     text = "\n".join(line.partition("#")[0] for line in new)
     return tuple(dict.fromkeys(_SET.findall(text) + _DEFINED.findall(text)))
 
 
+@lru_cache(maxsize=4)
 def _lines(text: str) -> frozenset[str]:
     return frozenset(text.split("\n"))

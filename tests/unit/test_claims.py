@@ -41,5 +41,9 @@ def test_every_test_of_a_claim_has_its_claim() -> None:
 
 def test_every_attack_of_a_claim_has_a_control_arm() -> None:
     """A module of attacks has control arms beside its attacks."""
-    for path in (ROOT / "tests" / "attacks").glob("test_*.py"):
+    attacks = [
+        *(ROOT / "tests").glob("attacks/test_*.py"),
+        *(ROOT / "tests").glob("injection/test_*.py"),
+    ]
+    for path in attacks:
         assert "def test_control_" in path.read_text(), path.name
