@@ -38,6 +38,11 @@ class Calls(Store):
         """What the calls for an experiment's candidate cost; nothing where no model proposed it."""
         return msgspec.convert(self._one("cost_of_experiment", number=experiment), Spending)
 
+    def failures_in_a_row(self) -> int:
+        """Calls since the last one that was answered."""
+        row = self._one("failures_in_a_row")
+        return 0 if row is None else int(row["count"])
+
     def proposals_of_models(self) -> int:
         """How many proposals of models became an experiment or a refusal."""
         row = self._one("proposals_of_models")

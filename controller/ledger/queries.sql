@@ -264,6 +264,10 @@ SELECT count(*) AS calls, coalesce(sum(prompt_tokens + completion_tokens), 0) AS
        coalesce(sum(nanodollars), 0) AS nanodollars
 FROM calls WHERE reserved_at >= :since;
 
+-- name: failures_in_a_row
+SELECT count(*) AS count FROM calls WHERE number > coalesce(
+    (SELECT max(number) FROM calls WHERE ended IN ('reply', 'stale')), 0);
+
 -- name: spending_of_models
 SELECT model, sum(nanodollars) AS nanodollars FROM calls GROUP BY model ORDER BY min(number);
 

@@ -216,10 +216,8 @@ def _no_service(ledger: Ledger, model: Model, fault: Fault) -> Halted:
             f"{model.name} can't be asked: {fault.message}",
             "Look at --model, --endpoint and the key.",
         )
-    calls = ledger.calls()
-    served = max((call.number for call in calls if call.ended in ("reply", "stale")), default=0)
-    failures = sum(call.number > served for call in calls)
-    growing = min(_LONGEST_WAIT_SECONDS, 10.0 * 2 ** min(10, failures // ATTEMPTS))
+    tries = min(10, ledger.failures_in_a_row() // ATTEMPTS)
+    growing = min(_LONGEST_WAIT_SECONDS, 10.0 * 2**tries)
     return Halted(
         halt=Halt.provider,
         detail=f"{model.name} does not answer: {fault.message}",
