@@ -76,7 +76,7 @@ class Search:
         kept = [known.values for known in kin if known.kept]
         first = _changed(kept[-2], kept[-1]) if len(kept) > 1 else 0
         # Another agent may have tried the same values, with other comments.
-        refused = {proposal.hypothesis for proposal in view.refused}
+        refused = {p.hypothesis for p in view.refused if p.agent == self.name}
         for values in chain(_neighbours(champion, first), self._draws(champion, kin, view)):
             if values not in tried:
                 candidate = _candidate(champion, values)
