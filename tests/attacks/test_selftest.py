@@ -26,7 +26,7 @@ def selftest(service: Service) -> Iterator[Selftest]:
     selftest.close()
 
 
-@pytest.mark.parametrize("name", ["resumed_checkpoint", "cgroup_paths", "next_question"])
+@pytest.mark.parametrize("name", ["resumed_checkpoint", "cgroup_paths"])
 def test_an_item_has_both_columns(selftest: Selftest, name: str) -> None:
     """Beside what an attack came to stands what it gains elsewhere, measured where that is safe."""
     item = selftest.item(ATTACKS[name])

@@ -70,9 +70,10 @@ def give_a_way_out(engine: OwnEngine) -> None:
     """
     for words in (
         ("link", "set", "lo", "up"),
-        ("link", "add", "eth0", "type", "dummy"),
+        ("link", "add", "eth0", "type", "veth", "peer", "name", "nowhere"),
         ("addr", "add", "192.0.2.2/24", "dev", "eth0"),
         ("link", "set", "eth0", "up"),
+        ("link", "set", "nowhere", "up"),
     ):
         subprocess.run(["nsenter", f"--net=/proc/{engine.pid}/ns/net", "ip", *words], check=True)
 

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from controller.selftest import Control, Group
 from sandbox import doctor
 from sandbox.policy import WHY
@@ -55,6 +57,7 @@ def test_every_rule_is_a_defence() -> None:
     assert (set(RULES) | set(SETTINGS)) - used == set()
 
 
+@pytest.mark.claim("every-setting-matters")
 def test_every_setting_of_the_policy_is_a_defence() -> None:
     """Each is named by an attack, by a check of the doctor, or by a test of its own."""
     attacked = {name for attack in ATTACKS.values() for name in attack.header.defences} & set(WHY)
