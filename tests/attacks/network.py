@@ -15,7 +15,6 @@ Defence: HostConfig.NetworkMode, and the seccomp list, which has sockets of AF_U
 Control: with the host's network the canary is fetched; with a bridge there is a way out.
 """
 
-import os
 import socket
 import sys
 
@@ -48,7 +47,8 @@ def train(data, artifact, seed, seconds):
             sys.stderr.write(f"\nway out: from {probe.getsockname()[0]}\n")
     except OSError as refused:
         sys.stderr.write(f"\nrefused: {refused}\n")
-    links = sorted(name for name in os.listdir("/sys/class/net") if name.startswith("e"))
+    with open("/proc/net/dev") as rows:
+        links = sorted(row.split(":")[0].strip() for row in rows if row.strip().startswith("e"))
     sys.stderr.write(f"\nlinks: {' '.join(links)}\n")
     raise RuntimeError("that was all")
 

