@@ -60,11 +60,9 @@ ORDER BY number DESC LIMIT 1;
 
 -- name: scores
 -- Of finished first trials; nothing but indexes is read.
-SELECT t.experiment AS number, t.score, k.number IS NOT NULL AS kept
-FROM trials AS t LEFT JOIN
-    (SELECT number FROM experiments WHERE decision = 'kept') AS k ON k.number = t.experiment
-WHERE t.number = 1 AND t.score IS NOT NULL
-ORDER BY t.experiment;
+SELECT experiment AS number, score,
+       experiment IN (SELECT number FROM experiments WHERE decision = 'kept') AS kept
+FROM trials WHERE number = 1 AND score IS NOT NULL ORDER BY experiment;
 
 -- name: candidates
 SELECT number, candidate FROM experiments WHERE number BETWEEN :first AND :last;
@@ -161,5 +159,5 @@ SELECT
         AS seconds;
 
 -- name: outcomes
-SELECT outcome, count(*) AS count FROM trials
+SELECT outcome, count(*) AS count FROM trials INDEXED BY trial_outcomes
 WHERE number = 1 AND experiment > 0 AND outcome IS NOT NULL GROUP BY outcome ORDER BY outcome;
