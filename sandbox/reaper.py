@@ -1,12 +1,15 @@
 """The reaper: removes what this instance created and no longer needs, by label alone.
 
-At start and stop: every container, every artifact volume. On a timer: what is past its deadline.
-Data and baselines of tasks are never touched; `forget` removes them.
+At start and stop: every container, every artifact volume. On a timer: what is past its deadline,
+and what nobody here had made: the engine may still be making a container for a process that was
+killed, when the next one has looked. Data and baselines of tasks are never touched; `forget`
+removes them.
 """
 
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import structlog
 
@@ -14,16 +17,19 @@ from sandbox.api import Reaped
 from sandbox.engine import Engine
 from sandbox.errors import EngineUnavailable, SandboxError
 from sandbox.policy import LABEL
+from sandbox.uids import UidPairs
 
 log = structlog.get_logger(__name__)
 
 
-def reap(engine: Engine, instance: str, *, overdue_only: bool = False) -> Reaped:
-    """Remove what carries the instance's label.
+def reap(
+    engine: Engine, instance: str, *, overdue_only: bool = False, uids: UidPairs | None = None
+) -> Reaped:
+    """Remove what carries the instance's label; `uids` are those of this process's containers.
 
     Raises what the engine raises, and `EngineUnavailable` when all was tried and some is left.
     """
-    reaped, left = sweep(engine, instance, overdue_only=overdue_only)
+    reaped, left = sweep(engine, instance, overdue_only=overdue_only, uids=uids)
     if left:
         raise EngineUnavailable(
             f"{len(left)} containers can't be removed, {left[0][:12]} the first.",
@@ -32,7 +38,9 @@ def reap(engine: Engine, instance: str, *, overdue_only: bool = False) -> Reaped
     return reaped
 
 
-def sweep(engine: Engine, instance: str, *, overdue_only: bool = False) -> tuple[Reaped, list[str]]:
+def sweep(
+    engine: Engine, instance: str, *, overdue_only: bool = False, uids: UidPairs | None = None
+) -> tuple[Reaped, list[str]]:
     """The same; gives the ids of containers that can't be removed."""
 
     def stays(labels: Mapping[str, str] | None) -> bool:
@@ -41,7 +49,7 @@ def sweep(engine: Engine, instance: str, *, overdue_only: bool = False) -> tuple
 
     removed, left, volumes = 0, [], 0
     for found in engine.containers({LABEL + "instance": instance}):
-        if stays(found.get("Labels")):
+        if stays(found.get("Labels")) and not (uids and _is_nobodys(found, uids)):
             continue
         try:
             engine.remove(found["Id"])
@@ -63,6 +71,12 @@ def sweep(engine: Engine, instance: str, *, overdue_only: bool = False) -> tuple
     if removed or volumes:
         log.info("reaped", containers=removed, volumes=volumes)
     return Reaped(containers=removed, volumes=volumes), left
+
+
+def _is_nobodys(found: Mapping[str, Any], uids: UidPairs) -> bool:
+    """Whether a container was made and not started, and its name has no timer uid that is out."""
+    numbers = [int(part) for part in str(found["Names"][0]).split("-") if part.isdecimal()]
+    return found["State"] == "created" and not any(map(uids.is_leased, numbers))
 
 
 def remove_with_artifact(engine: Engine, container: str, labels: Mapping[str, str]) -> None:

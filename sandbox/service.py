@@ -62,7 +62,9 @@ class Service:
         self.trials = Trials(
             host, self._store, self._results, self._gpus, self._quarantine, keep_warm=keep_warm
         )
-        self._reaper = ReaperTimer(lambda: reap(host.engine, host.instance, overdue_only=True))
+        self._reaper = ReaperTimer(
+            lambda: reap(host.engine, host.instance, overdue_only=True, uids=host.uids)
+        )
 
     def close(self) -> None:
         """Cancel what runs, and leave no container or artifact behind."""

@@ -33,6 +33,11 @@ class UidPairs:
         with self._lock:
             self._leased.discard(timer_uid)
 
+    def is_leased(self, timer_uid: int) -> bool:
+        """Whether a container of this sandbox has it, or may have."""
+        with self._lock:
+            return timer_uid in self._leased
+
     @property
     def leased(self) -> int:
         """How many pairs are out."""

@@ -28,6 +28,7 @@ STEPS_THAT_WRITE = [(owner, name) for owner, name in STEPS if owner in (Ledger, 
 def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallDisk]:
     """Has the runs, and nothing else."""
     monkeypatch.setattr(halting, "FREE_BYTES", 256 * 1024)
+    monkeypatch.setattr("controller.repository.LOOSE_EXPERIMENTS", 1)
     with small_disk(tmp_path / "runs", KIB) as disk:
         monkeypatch.setenv("SEALED_RUNS", str(disk.path))
         yield disk

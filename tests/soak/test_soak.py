@@ -15,6 +15,7 @@ TRIALS = 30
 
 
 @pytest.mark.docker
+@pytest.mark.timeout(900)
 @pytest.mark.claim("kills-lose-nothing")
 def test_a_short_soak_is_clean(engine: Engine, tmp_path: Path) -> None:
     """Kills and lies leave nothing, lose nothing, double nothing; `make soak` is the long one."""

@@ -5,6 +5,8 @@ in its place is what `sealed serve` runs beside its page, for N experiments. In 
 the test writes the point that it waits for; the process that comes to it says so, and goes no
 further while the test waits for that point. Nothing of this is in the programs themselves.
 
+The soak runs the sandbox so too, without a point to stop at: it is told how many uids are out.
+
 Points are `state:experiment` for states of the ledger, and `stage:experiment` for those of a trial.
 """
 

@@ -288,3 +288,52 @@ def test_limits_change_only_where_given(ledger: Ledger) -> None:
     row = ledger.run()
     assert row is not None
     assert row.limits == RunLimits(most_experiments=3, most_hours=2.5)
+
+
+# ---- long runs ----------------------------------------------------------------------------------
+
+LOST = Judgement(decision=Decision.discarded, reason="worse")
+ASKED_EACH_ROUND: dict[str, Callable[[Ledger], object]] = {
+    "unfinished": Ledger.unfinished,
+    "champion": Ledger.champion,
+    "tally": Ledger.tally,
+    "an experiment": lambda ledger: ledger.experiment(7),
+    "a candidate": lambda ledger: ledger.candidate(7),
+    "a log": lambda ledger: ledger.log(7, 100),
+    "whether a text is known": lambda ledger: ledger.number_of("text 7"),
+    "a proposal": lambda ledger: ledger.propose(
+        agent="search", hypothesis="", candidate="another", parent=0
+    ),
+    "a refusal": lambda ledger: ledger.refuse(agent="search", hypothesis="", reason=""),
+}
+
+
+def steps(path: Path, experiments: int, ask: Callable[[Ledger], object]) -> int:
+    """How many instructions of SQLite's machine a question takes after so many experiments."""
+    with Ledger(path, writing=True) as ledger:
+        ledger._db.execute("PRAGMA synchronous = OFF")
+        ledger.create_run(RUN, "train")
+        finish(ledger)
+        for number in range(1, experiments):
+            propose(ledger, f"text {number}")
+            finish(ledger, judgement=LOST)
+        counted = 0
+
+        def count() -> int:
+            nonlocal counted
+            counted += 1
+            return 0
+
+        ledger._db.set_progress_handler(count, 1)
+        ask(ledger)
+        return counted
+
+
+@pytest.mark.parametrize("asked", ASKED_EACH_ROUND)
+def test_what_the_loop_asks_does_not_cost_more_late_in_a_run(tmp_path: Path, asked: str) -> None:
+    """Ten times as many experiments, and hardly one instruction more."""
+    ask = ASKED_EACH_ROUND[asked]
+    early = steps(tmp_path / "early.sqlite", 20, ask)
+    late = steps(tmp_path / "late.sqlite", 200, ask)
+    assert early > 5
+    assert late < 1.5 * early

@@ -58,6 +58,35 @@ def view(
     )
 
 
+class ReadOnce(Sequence[Seen]):
+    """A history that counts how much of it is read."""
+
+    def __init__(self, experiments: Sequence[Seen]) -> None:
+        self._experiments = experiments
+        self.read = 0
+
+    def __len__(self) -> int:
+        return len(self._experiments)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        found = self._experiments[index]
+        self.read += len(found) if isinstance(index, slice) else 1
+        return found
+
+
+def test_a_long_history_is_read_once_and_another_runs_from_its_beginning() -> None:
+    """A proposal looks at what is new; what an agent proposes does not depend on what it read."""
+    done = [each for each, _ in go(30)]
+    agent = Search("seed", TRAIN)
+    agent.propose(view(done[:-1]))
+    again = ReadOnce(done)
+    proposal = agent.propose(replace(view(done), experiments=again))
+    assert again.read == 2, "the last one that it knew, and the new one"
+    assert proposal == Search("seed", TRAIN).propose(view(done))
+    other = [seen(0, TRAIN, 1.0, kept=True)]
+    assert agent.propose(view(other)) == Search("seed", TRAIN).propose(view(other))
+
+
 def go(rounds: int, train: str = TRAIN, best: float = 1e9) -> list[tuple[Seen, str]]:
     """Experiments of a run in which whatever is better is kept, with their hypotheses."""
     agent = Search("seed", train)
@@ -174,7 +203,7 @@ def test_failures_and_our_own_errors_differ(monkeypatch: pytest.MonkeyPatch) -> 
     found = marked(TRAIN)
     space = {c.name: search._distribution(c.domain) for c in found.constants}
     states = [
-        search._trial(found.values, told, space).state
+        search._trial(search._known(told), space).state
         for told in (
             seen(1, TRAIN, 1.0),
             seen(1, TRAIN, None, outcome=Outcome.timeout),

@@ -9,6 +9,7 @@ import pytest
 from sandbox.api import Reaped
 from sandbox.errors import EngineUnavailable
 from sandbox.reaper import ReaperTimer, reap, sweep
+from sandbox.uids import UidPairs
 
 NOTHING = Reaped(containers=0, volumes=0)
 
@@ -123,3 +124,22 @@ def test_on_its_timer_it_takes_what_is_overdue_alone(ahead: float, left: int) ->
     assert len(engine.there) == left
     names = [found["Name"] for found in engine.kept]
     assert names == (["artifact", "old"] if left else ["old"])
+
+
+def test_on_its_timer_it_takes_what_was_made_for_a_process_that_was_killed() -> None:
+    """Made when the next process had looked already, and never started; its own it leaves alone."""
+    uids = UidPairs()
+    mine, _ = uids.lease()
+    engine: Any = Stubborn(time.time() + 60, set())
+    labels = engine.there[0]["Labels"]
+    engine.there = [
+        {"Id": name, "Labels": labels, "Names": [f"/sealed-i-verify-{uid}-{name}"], "State": state}
+        for name, uid, state in (
+            ("mine", mine, "created"),
+            ("nobodys", mine + 2, "created"),
+            ("running", mine + 4, "running"),
+            ("dead", mine + 6, "exited"),
+        )
+    ]
+    reap(engine, "i", overdue_only=True, uids=uids)
+    assert [found["Id"] for found in engine.there] == ["mine", "running", "dead"]
