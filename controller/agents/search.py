@@ -60,7 +60,7 @@ class Search:
         kept = [found for seen, found in kin if seen.decision is Decision.kept]
         first = _changed(kept[-2], kept[-1]) if len(kept) > 1 else 0
         # Another agent may have tried the same values, with other comments.
-        refused = {proposal.hypothesis for proposal in view.refused}
+        refused = {p.hypothesis for p in view.refused if p.agent == self.name}
         for values in chain(_neighbours(champion, first), self._draws(champion, kin, view)):
             if values not in tried:
                 candidate = _candidate(champion, values)

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from controller.agents import search
 from controller.agents.base import Candidate
@@ -198,6 +199,8 @@ def test_what_was_refused_is_not_proposed_again() -> None:
     second = Search("seed", TRAIN).propose(view(experiments, refused=[refused]))
     assert second is not None
     assert second.hypothesis != first.hypothesis
+    model = replace(refused, agent="llm:model")  # which writes what it likes
+    assert Search("seed", TRAIN).propose(view(experiments, refused=[model])) == first
 
 
 def test_other_programs_are_no_evidence() -> None:
