@@ -55,7 +55,7 @@ class Order(Struct, frozen=True, kw_only=True):
     control: float | None = None
     """Share of the experiments that the plain search proposes."""
     models: Wish = Wish()
-    """What the agent llm asks."""
+    """What the agent llm asks; with one, that agent is the usual one."""
     limits: RunLimits = RunLimits()
     accepted: tuple[Advisory, ...] = ()
     """Findings of the doctor to run in spite of."""
@@ -91,7 +91,8 @@ def drive(
     origin = None if order.source is None else find_source(order.source)
     with claimed(files.name, order.name) as folder, ExitStack() as stack:
         earlier = created(folder)
-        kind, identity = order.agent or Kind.search, secrets.token_hex(8)
+        usual = Kind.llm if order.models.names else Kind.search
+        kind, identity = order.agent or usual, secrets.token_hex(8)
         control = order.control
         if earlier is not None:
             _check_same(folder, earlier, files, order, origin)
@@ -103,8 +104,6 @@ def drive(
             caller = Caller(folder, client)
             stack.callback(caller.close)
             models = resolved(order.models, _models_of(folder, earlier), client)
-        elif order.models.names:
-            raise Unusable(f"The agent {kind} asks no model.", "Give --agent llm, or no --model.")
         new_agent = partial(
             make_agent,
             kind,

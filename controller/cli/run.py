@@ -37,7 +37,9 @@ def run_task(
     name: Annotated[
         str | None, typer.Option(help="Of the run; the name of one that exists goes on with it.")
     ] = None,
-    agent: Annotated[Kind | None, typer.Option(help="What proposes; default: search.")] = None,
+    agent: Annotated[
+        Kind | None, typer.Option(help="What proposes; default: search; with --model: llm.")
+    ] = None,
     source: Annotated[
         str | None, typer.Option("--from", metavar="PATH|RUN", help="What a replay proposes.")
     ] = None,

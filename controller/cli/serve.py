@@ -35,7 +35,10 @@ def serve(
         ),
     ] = None,
     agent: Annotated[
-        Kind | None, typer.Option(envvar="SEALED_AGENT", help="What proposes; default: search.")
+        Kind | None,
+        typer.Option(
+            envvar="SEALED_AGENT", help="What proposes; default: search; with --model: llm."
+        ),
     ] = None,
     source: Annotated[
         str | None,

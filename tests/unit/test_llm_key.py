@@ -199,7 +199,7 @@ def test_a_run_goes_on_with_its_models_and_its_replies(sealed: Sealed) -> None:
     [
         (["--agent", "llm"], "needs a model"),
         (["--agent", "llm", "--model", "nonsense"], "names no model"),
-        (["--model", "openai/x"], "asks no model"),
+        (["--model", "openai/nonsense"], "an unknown price is not zero"),
         (["--agent", "llm", "--model", "openai/x", *FREE], "No key for openai/x is set"),
         (["--agent", "llm", "--model", "openai/x", "--endpoint", "http://127.0.0.1:9/v1"], "price"),
         (["--agent", "llm", "--from", ".", "--model", "openai/x", *LOCAL], "takes no candidates"),
