@@ -44,7 +44,10 @@ _MAKE_IMAGES = "Build the images again with `make images`."
 
 
 def examine(host: Host) -> list[Check]:
-    """All checks, in the order in which a reader wants them; about twenty seconds."""
+    """All checks, in the order in which a reader wants them.
+
+    They take about twenty seconds, under gVisor two minutes.
+    """
     found = [_checked("images", lambda: images(host))]
     if found[0].verdict is Verdict.failed:
         return found

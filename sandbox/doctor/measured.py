@@ -272,7 +272,8 @@ def processes(host: Host) -> str:
     """A fork bomb is stopped, or ends its container; orphans are reaped."""
     bomb = run_program(host, "bomb", limits.PIDS + 64)
     if not bomb.output.startswith("children") and bomb.exit_code != 0:
-        # Under gVisor the container's limits are those of its kernel, which dies of them.
+        # Under gVisor the limit is one of the host's threads, and memory bounds what runs on them:
+        # the bomb takes the container along.
         bomb = run_program(host, "bomb", 1)
     output = bomb.output.split()
     said = dict(zip(output[::2], output[1::2], strict=False))

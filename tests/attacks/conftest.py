@@ -10,7 +10,6 @@ from tests.support.files import task_files
 from tests.support.naive_loop import NaiveLoop
 
 UNDER_GVISOR = {
-    "test_a_fork_bomb_ends_at_the_limit",
     "test_a_hog_dies_alone",
     "test_a_loss_is_the_candidates_own",
     "test_a_predictor_leaves_nothing_for_the_next",
@@ -31,6 +30,7 @@ UNDER_GVISOR = {
     "test_no_process_outlives_the_budget",
     "test_nobody_sees_who_uses_a_file",
     "test_nothing_outside_is_reached",
+    "test_orphans_are_reaped",
     "test_the_32_bit_door_is_shut",
     "test_the_artifact_is_full_when_it_should_be",
     "test_the_next_question_does_not_exist_yet",

