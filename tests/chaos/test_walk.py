@@ -92,7 +92,6 @@ def check(walk: Walk, kills: list[Kill]) -> None:
         cut = isinstance(point, Stage) and point not in WITHOUT_AGENT_CODE and victims != CONTROLLER
         assert attempts == 1 + cut or (ENGINE[0] in victims and attempts <= 2), (point, victims)
     assert walk.outlived or not any("sandbox" in victims for _, victims in kills)
-    walk.forget()
     walk.end()
     assert not any(walk.left().values()), walk.left()
 

@@ -20,10 +20,14 @@ from sandbox.engine import Engine
 from tests.soak.report import of, tell
 from tests.soak.storm import Storm
 
+LEAST = 30
+
 
 def main() -> int:
     """Soak, print, write."""
     trials = int(os.environ.get("SOAK_TRIALS") or 1000)
+    if trials < LEAST:
+        sys.exit(f"SOAK_TRIALS is {trials}; memory can't be told with fewer than {LEAST}.")
     seed = int(os.environ.get("SOAK_SEED") or secrets.randbelow(2**32))
     console = Console(width=100)
     for number in (signal.SIGINT, signal.SIGTERM):  # also in a shell's background: it clears up

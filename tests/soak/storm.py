@@ -99,7 +99,6 @@ class Storm:
             after = self._rest(before)
             self._until(self._trials, measured=True)
             self._services.see()
-            self._services.forget()
             self._services.end()
             rests = {name: (before[name], after[name]) for name in VICTIMS}
             return self._soaked(time.monotonic() - began, rests)

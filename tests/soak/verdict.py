@@ -18,7 +18,8 @@ _BLOCKS = 12
 _LEVEL = 0.95
 
 
-HELD = ("containers", "volumes", "descriptors", "threads")
+HELD = {"containers": 0, "volumes": 0, "descriptors": 10, "threads": 10}
+"""What a service may hold more later: pools of connections and threads fill to their bound."""
 
 
 class Sample(Struct, frozen=True, kw_only=True):
@@ -76,7 +77,8 @@ def growth(samples: Sequence[Sample]) -> Growth:
 
 def held_more(before: Sample, after: Sample) -> dict[str, int]:
     """Of what a service held more, at rest, after than before, and how much more."""
-    return {name: max(0, getattr(after, name) - getattr(before, name)) for name in HELD}
+    more = {name: getattr(after, name) - getattr(before, name) for name in HELD}
+    return {name: count if count > HELD[name] else 0 for name, count in more.items()}
 
 
 def lost(story: Story) -> list[str]:

@@ -75,11 +75,15 @@ class Services:
             self.processes[name].wait()
 
     def end(self) -> None:
-        """SIGTERM to both, the controller first."""
-        for name in ("controller", "sandbox"):
-            process = self.processes[name]
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(END_SECONDS) in (0, 130), name  # 130: `sealed` was interrupted
+        """SIGTERM to both, the controller first; with that the task goes, and its data."""
+        self._end("controller")
+        self._forget()
+        self._end("sandbox")
+
+    def _end(self, name: str) -> None:
+        process = self.processes[name]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(END_SECONDS) in (0, 130), name  # 130: `sealed` was interrupted
 
     def log(self, name: str) -> str:
         """The end of what a process said."""
@@ -95,8 +99,7 @@ class Services:
         finally:
             client.close()
 
-    def forget(self) -> None:
-        """Remove the task with its data; no run may prepare it again."""
+    def _forget(self) -> None:
         client = SandboxClient(self.home / "sandbox.sock")
         try:
             for task in client.tasks():

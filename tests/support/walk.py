@@ -107,11 +107,11 @@ class Walk(Services):
         time.sleep(BUDGET_SECONDS + GRACE_SECONDS)
         assert not self.living(Role.trainer)
 
-    def forget(self) -> None:
-        """Remove the task with its data, once no run prepares it again."""
+    def end(self) -> None:
+        """See `Services`; once the run is at its limit."""
         self.until(self._halted, "the run is at its limit")
         self.until(self.answers, "the sandbox is up again")
-        super().forget()
+        super().end()
 
     def _halted(self) -> bool:
         with Ledger(self.run / "ledger.sqlite", writing=False) as ledger:
