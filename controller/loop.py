@@ -66,17 +66,26 @@ class Loop:
         except (OSError, sqlite3.Error) as fault:
             end = self._full(fault)
         except KeyboardInterrupt:
-            self._ledger.end_session(Halt.interrupted, "A person or the system stopped it.")
+            self._end_session(Halt.interrupted, "A person or the system stopped it.")
             raise
         except (ControllerError, SandboxError) as fault:
-            self._ledger.end_session(Halt.failed, str(fault))
+            self._end_session(Halt.failed, str(fault))
             raise
         try:
-            self._ledger.end_session(end.halt, end.detail)
+            self._end_session(end.halt, end.detail)
         except sqlite3.Error as fault:
             full = self._full(fault)  # then the session is as after a kill
             return end if end.halt is Halt.disk else full
         return end
+
+    def _end_session(self, halt: Halt, detail: str) -> None:
+        """Say why it ended, and have the receipts closed, if the sandbox still answers."""
+        receipts: list[str] = []
+        with suppress(SandboxError, ControllerError, OSError):
+            kept = self._ledger.kept_trials()
+            self._sandbox.close_run(self._run.row.id, kept)
+            receipts = self._run.new_receipts(self._sandbox)
+        self._ledger.end_session(halt, detail, receipts)
 
     def _full(self, fault: Exception) -> Halted:
         """Halt where an error means that there is no space; raise it where it does not."""
@@ -135,7 +144,13 @@ class Loop:
             self._ledger.start(experiment, key)
         self._watcher.begun(experiment)
         candidate = self._ledger.candidate(experiment.number)
-        request = TrialRequest(key=key, task=self._run.row.task_hash, candidate=candidate)
+        request = TrialRequest(
+            key=key,
+            task=self._run.row.task_hash,
+            candidate=candidate,
+            run=self._run.row.id,
+            accepted=tuple(sorted({found.finding for found in self._ledger.accepted()})),
+        )
 
         def on_progress(progress: Progress) -> None:
             self._ledger.begin_stage(experiment.number, progress)
@@ -151,7 +166,7 @@ class Loop:
             self._ledger.refuse_experiment(experiment, str(refused))
             self._watcher.refused(Unfit(hypothesis=experiment.hypothesis, reason=str(refused)))
         else:
-            self._ledger.measure(experiment, result)
+            self._ledger.measure(experiment, result, self._run.new_receipts(self._sandbox))
 
     def _decide(self, experiment: Experiment) -> None:
         """Compare with the champion, and fix the decision and the text of the commit."""
@@ -166,7 +181,7 @@ class Loop:
                 keys = [self._run.trial_key(e.number) for e in (experiment, champion)]
                 # A scorer that gives another number of values than before must not stop the run.
                 with suppress(BadRequest):
-                    comparison = self._sandbox.compare(keys[:1], keys[1:])
+                    comparison = self._sandbox.compare(keys[:1], keys[1:], self._run.row.id)
             judgement = margin.judge(outcome, score, comparison, settings)
         decided = replace(
             experiment,
@@ -178,7 +193,8 @@ class Loop:
         message = commit_message(
             seen, run=self._run.row.id, agent=experiment.agent, metric=settings.metric
         )
-        self._ledger.decide(experiment, judgement, message)
+        receipts = self._run.new_receipts(self._sandbox)
+        self._ledger.decide(experiment, judgement, message, receipts)
 
     def _record(self, experiment: Experiment) -> None:
         """Put the candidate into the repository; a kept one becomes the head of `main`."""

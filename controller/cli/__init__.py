@@ -11,6 +11,7 @@ from controller.cli.run import run_task
 from controller.cli.serve import serve
 from controller.cli.status import show_status
 from controller.cli.trials import try_candidate
+from controller.cli.verify import verify_run
 from sandbox.logs import configure
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ app.command()(stop)
 app.add_typer(experiments.app, name="experiment")
 app.command()(serve)
 app.command("export")(export_run)
+app.command("verify")(verify_run)
 app.add_typer(tasks.app, name="task")
 app.command("doctor")(examine)
 

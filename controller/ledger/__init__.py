@@ -6,9 +6,8 @@ skipped nor made twice.
 """
 
 import hashlib
-import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,8 +29,10 @@ from controller.ledger.rows import (
     Session,
     State,
     Tally,
+    Trial,
     Wanted,
 )
+from controller.ledger.sql import MIGRATIONS, QUERIES, statements
 from sandbox.api import Check, Outcome, Progress, TaskSettings, TrialResult
 
 __all__ = [
@@ -47,32 +48,13 @@ __all__ = [
     "Session",
     "State",
     "Tally",
+    "Trial",
     "Wanted",
     "candidate_hash",
 ]
 
-_FOLDER = Path(__file__).parent
-_MIGRATIONS = sorted((_FOLDER / "migrations").glob("*.sql"))
-_QUERIES = {
-    name: sql.strip()
-    for name, sql in re.findall(
-        r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)",
-        (_FOLDER / "queries.sql").read_text(encoding="utf-8"),
-        re.DOTALL | re.MULTILINE,
-    )
-}
 _WAIT_SECONDS = 30.0
 """How long a write waits for another process; nobody holds the ledger for long."""
-
-
-def _statements(sql: str) -> Iterator[str]:
-    """The statements of a script, for `executescript` would end the transaction."""
-    statement = ""
-    for line in sql.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
 
 
 def candidate_hash(candidate: str) -> str:
@@ -193,6 +175,22 @@ class Ledger:
         row = self._one("now")
         return None if row is None else msgspec.convert(row, Now)
 
+    def receipts(self) -> list[str]:
+        """The sandbox's receipts of this run that are stored, in their order."""
+        return [row["line"] for row in self._all("receipts")]
+
+    def count_receipts(self) -> int:
+        row = self._one("count_receipts")
+        return 0 if row is None else int(row["count"])
+
+    def trials(self) -> list[Trial]:
+        """All trials, by experiment and number."""
+        return [msgspec.convert(row, Trial) for row in self._all("trials")]
+
+    def kept_trials(self) -> list[str]:
+        """Keys of the trials of all kept candidates."""
+        return [row["key"] for row in self._all("kept_trials")]
+
     def tally(self) -> Tally:
         return msgspec.convert(self._one("tally"), Tally)
 
@@ -248,7 +246,7 @@ class Ledger:
     def end_stage(self) -> None:
         """Nothing is being done."""
         with self._change():
-            self._db.execute(_QUERIES["end_stage"])
+            self._db.execute(QUERIES["end_stage"])
 
     def propose(self, *, agent: str, hypothesis: str, candidate: str, parent: int) -> None:
         """Store the next experiment's candidate."""
@@ -284,15 +282,25 @@ class Ledger:
             self._write("start_experiment", number=experiment.number)
             self._write("insert_trial", key=key, experiment=experiment.number)
 
-    def measure(self, experiment: Experiment, result: TrialResult) -> None:
+    def measure(
+        self, experiment: Experiment, result: TrialResult, receipts: Sequence[str] = ()
+    ) -> None:
         """running → measured"""
         with self._change():
             self._write("measure_experiment", number=experiment.number)
             self._write("finish_trial", **msgspec.structs.asdict(result))
+            self._add_receipts(receipts)
 
-    def decide(self, experiment: Experiment, judgement: Judgement, message: str) -> None:
+    def decide(
+        self,
+        experiment: Experiment,
+        judgement: Judgement,
+        message: str,
+        receipts: Sequence[str] = (),
+    ) -> None:
         """measured → decided"""
         with self._change():
+            self._add_receipts(receipts)
             self._write(
                 "decide_experiment",
                 number=experiment.number,
@@ -304,7 +312,7 @@ class Ledger:
         """decided → recorded"""
         with self._change():
             self._write("record_experiment", number=experiment.number, commit_id=commit_id)
-            self._db.execute(_QUERIES["end_stage"])
+            self._db.execute(QUERIES["end_stage"])
 
     def begin_session(self) -> None:
         """From here on, every change also says that the session lives."""
@@ -318,13 +326,14 @@ class Ledger:
         with self._change():
             pass
 
-    def end_session(self, halt: Halt, detail: str) -> None:
+    def end_session(self, halt: Halt, detail: str, receipts: Sequence[str] = ()) -> None:
         """Say why it ended; one that could not even begin has nothing to end."""
         if self._session is None:
             return
         with self._change():
+            self._add_receipts(receipts)
             self._write("end_session", session=self._session, halt=halt, detail=detail)
-            self._db.execute(_QUERIES["end_stage"])
+            self._db.execute(QUERIES["end_stage"])
         self._session = None
 
     # ---- below ----------------------------------------------------------------------------------
@@ -336,15 +345,15 @@ class Ledger:
 
     def _migrate(self, path: Path) -> None:
         """All that is missing in one transaction, which sees what others made meanwhile."""
-        if self._version() > len(_MIGRATIONS):
+        if self._version() > len(MIGRATIONS):
             raise Failed(f"{path} was written by a newer version.", "Update sealed.")
-        if self._version() == len(_MIGRATIONS):
+        if self._version() == len(MIGRATIONS):
             return
         with self._transaction():
-            for file in _MIGRATIONS[self._version() :]:
-                for statement in _statements(file.read_text(encoding="utf-8")):
+            for file in MIGRATIONS[self._version() :]:
+                for statement in statements(file.read_text(encoding="utf-8")):
                     self._db.execute(statement)
-            self._db.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+            self._db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -365,8 +374,13 @@ class Ledger:
             if self._session is not None:
                 self._write("see_session", session=self._session)
 
+    def _add_receipts(self, lines: Sequence[str]) -> None:
+        first = self.count_receipts()
+        for number, line in enumerate(lines, first):
+            self._write("insert_receipt", number=number, line=line)
+
     def _write(self, name: str, **values: Any) -> None:
-        rows = self._db.execute(_QUERIES[name], {"now": _now(), **values}).rowcount
+        rows = self._db.execute(QUERIES[name], {"now": _now(), **values}).rowcount
         if rows != 1:
             raise Failed(
                 f"The ledger was not where it should be ({name} changed {rows} rows).",
@@ -374,11 +388,11 @@ class Ledger:
             )
 
     def _one(self, name: str, **values: Any) -> dict[str, Any] | None:
-        row = self._db.execute(_QUERIES[name], values).fetchone()
+        row = self._db.execute(QUERIES[name], values).fetchone()
         return None if row is None else dict(row)
 
     def _all(self, name: str, **values: Any) -> list[dict[str, Any]]:
-        return [dict(row) for row in self._db.execute(_QUERIES[name], values)]
+        return [dict(row) for row in self._db.execute(QUERIES[name], values)]
 
 
 def _now() -> str:

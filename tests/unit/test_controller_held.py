@@ -153,7 +153,7 @@ def test_a_ledger_of_the_first_version_is_read_and_written() -> None:
 
     with sqlite3.connect(path) as db:
         db.executescript(
-            "DROP TABLE accepted;"
+            "DROP TABLE accepted; DROP TABLE receipts;"
             "DROP TABLE control; DROP TABLE now; ALTER TABLE run DROP COLUMN plateau;"
             "ALTER TABLE run DROP COLUMN dockerfile;"
             "ALTER TABLE run DROP COLUMN scorer_dockerfile;"

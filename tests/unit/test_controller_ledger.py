@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from controller.decision import Decision, Judgement
 from controller.errors import Failed, NotFound
 from controller.ledger import (
-    _MIGRATIONS,
+    MIGRATIONS,
     Experiment,
     Halt,
     Ledger,
@@ -253,13 +253,13 @@ def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         Ledger(tmp_path / "ledger.sqlite", writing=True)
 
 
-@pytest.mark.parametrize("version", range(len(_MIGRATIONS)))
+@pytest.mark.parametrize("version", range(len(MIGRATIONS)))
 def test_many_may_open_an_old_ledger_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
 ) -> None:
     """The page looks at a ledger while it is made: each migration is made once, by one of them."""
     with monkeypatch.context() as old:
-        old.setattr("controller.ledger._MIGRATIONS", _MIGRATIONS[:version])
+        old.setattr("controller.ledger.MIGRATIONS", MIGRATIONS[:version])
         Ledger(tmp_path / "ledger.sqlite", writing=True).close()
     together = threading.Barrier(6)
 
@@ -270,8 +270,8 @@ def test_many_may_open_an_old_ledger_at_once(
 
     with ThreadPoolExecutor(6) as pool:
         versions = list(pool.map(opened, range(6)))
-    assert versions[0] == len(_MIGRATIONS)
-    assert set(versions) <= {0, len(_MIGRATIONS)}, "nobody sees half of it"
+    assert versions[0] == len(MIGRATIONS)
+    assert set(versions) <= {0, len(MIGRATIONS)}, "nobody sees half of it"
 
 
 def test_changes_are_durable(ledger: Ledger, tmp_path: Path) -> None:
