@@ -4,6 +4,7 @@ The ledger is the truth. The repository is made from it, and what is missing the
 when the run is opened.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,7 +66,10 @@ class Run:
         file = self.folder / PUBLIC_KEY
         if not file.exists():
             draft = file.with_suffix(".draft")
-            draft.write_text(chain.public_key)
+            with draft.open("w", encoding="ascii") as written:
+                written.write(chain.public_key)
+                written.flush()
+                os.fsync(written.fileno())  # an empty one would be another sandbox's
             draft.replace(file)
         elif file.read_text() != chain.public_key:
             raise Failed(

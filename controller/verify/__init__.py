@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from controller.errors import NotFound
 from controller.runs import PUBLIC_KEY, reading
-from controller.verify.chain import Chain, read_chain
+from controller.verify.chain import read_chain
 from controller.verify.decisions import check_decisions
 from controller.verify.envelope import read_key
 from controller.verify.finding import Finding
@@ -79,4 +79,4 @@ def _distinct(items: list[dict[str, str]]) -> list[dict[str, str]]:
     return [item for n, item in enumerate(items) if item not in items[:n]]
 
 
-__all__ = ["Chain", "Finding", "Verified", "verify"]
+__all__ = ["Finding", "Verified", "read_key", "verify"]
