@@ -59,7 +59,7 @@ class Loop:
     def drive(self) -> Halted:
         """Go on with the run until it halts; says why."""
         try:
-            self._ledger.begin_session()
+            self._ledger.begin_session(self._run.new_receipts(self._sandbox))
             end = self._until_halted()
         except NoSpace as fault:
             end = Halted(halt=Halt.disk, detail=str(fault))

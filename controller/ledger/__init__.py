@@ -314,9 +314,10 @@ class Ledger:
             self._write("record_experiment", number=experiment.number, commit_id=commit_id)
             self._db.execute(QUERIES["end_stage"])
 
-    def begin_session(self) -> None:
+    def begin_session(self, receipts: Sequence[str] = ()) -> None:
         """From here on, every change also says that the session lives."""
         with self._change():
+            self._add_receipts(receipts)
             self._write("insert_session")
             session = self._db.execute("SELECT last_insert_rowid()").fetchone()[0]
         self._session = session
@@ -375,8 +376,7 @@ class Ledger:
                 self._write("see_session", session=self._session)
 
     def _add_receipts(self, lines: Sequence[str]) -> None:
-        first = self.count_receipts()
-        for number, line in enumerate(lines, first):
+        for number, line in enumerate(lines, self.count_receipts()):
             self._write("insert_receipt", number=number, line=line)
 
     def _write(self, name: str, **values: Any) -> None:
