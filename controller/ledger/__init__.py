@@ -29,7 +29,7 @@ from controller.ledger.rows import (
     Session,
     State,
     Tally,
-    Trial,
+    TrialRecord,
     Wanted,
 )
 from controller.ledger.sql import MIGRATIONS, QUERIES, statements
@@ -48,7 +48,7 @@ __all__ = [
     "Session",
     "State",
     "Tally",
-    "Trial",
+    "TrialRecord",
     "Wanted",
     "candidate_hash",
 ]
@@ -183,9 +183,9 @@ class Ledger:
         row = self._one("count_receipts")
         return 0 if row is None else int(row["count"])
 
-    def trials(self) -> list[Trial]:
-        """All trials, by experiment and number."""
-        return [msgspec.convert(row, Trial) for row in self._all("trials")]
+    def trial_records(self) -> list[TrialRecord]:
+        """All trials in full, by experiment and number."""
+        return [msgspec.convert(row, TrialRecord) for row in self._all("trial_records")]
 
     def kept_trials(self) -> list[str]:
         """Keys of the trials of all kept candidates."""

@@ -120,7 +120,7 @@ SELECT number, line FROM receipts ORDER BY number;
 -- name: count_receipts
 SELECT count(*) AS count FROM receipts;
 
--- name: trials
+-- name: trial_records
 SELECT key, experiment, number, outcome, score, rehearsal_score, reason, log, seconds,
        wall_seconds, peak_memory_bytes, examples, device, attempts
 FROM trials ORDER BY experiment, number;

@@ -128,7 +128,7 @@ class Experiment(Struct, frozen=True, kw_only=True):
     device: str | None
 
 
-class Trial(Struct, frozen=True, kw_only=True):
+class TrialRecord(Struct, frozen=True, kw_only=True):
     """A trial as the sandbox told of it; without an outcome it is not finished."""
 
     key: str

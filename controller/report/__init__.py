@@ -68,7 +68,7 @@ def report_of(folder: Path) -> Report:
     verified = verify(folder, None) if (folder / PUBLIC_KEY).exists() else None
     with reading(folder) as (ledger, row):
         vaults = {} if verified is None else _vaults(_chain(folder, ledger, row.id))
-        experiments, trials = ledger.experiments(), ledger.trials()
+        experiments, trials = ledger.experiments(), ledger.trial_records()
         kept = [
             _kept(ledger, experiment, vaults.get(experiment.trial_key or ""))
             for experiment in experiments[1:]

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from controller.ledger import Ledger, RunRow, Trial, candidate_hash
+from controller.ledger import Ledger, RunRow, TrialRecord, candidate_hash
 from controller.runs import with_train
 from controller.verify.chain import Chain, Placed
 from controller.verify.finding import Finding
@@ -30,7 +30,7 @@ def check_ledger(ledger: Ledger, row: RunRow, chain: Chain) -> Iterator[Finding]
     if task_hash(with_train(row, candidates.get(0, ""))) != row.task_hash:
         yield Finding(problem="The ledger's files are not those of the task that it names.")
     yield from _check_trials(row, chain, {found.finding for found in ledger.accepted()})
-    rows = {trial.key: trial for trial in ledger.trials()}
+    rows = {trial.key: trial for trial in ledger.trial_records()}
     for placed in chain.trials:
         trial = rows.get(placed.predicate.key)
         if trial is None or trial.outcome is None:
@@ -64,7 +64,7 @@ def _check_trials(row: RunRow, chain: Chain, accepted: set[str]) -> Iterator[Fin
             yield _at(placed, f"The ledger does not say that {', '.join(unknown)} was accepted.")
 
 
-def _differences(trial: Trial, placed: Placed, candidate: str) -> Iterator[str]:
+def _differences(trial: TrialRecord, placed: Placed, candidate: str) -> Iterator[str]:
     receipt = placed.predicate
     if (trial.experiment, trial.number) != (placed.experiment, placed.number):
         yield "The ledger has its trial in another experiment."
