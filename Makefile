@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 # In CI a missing engine is a failure, not a skip.
 export REQUIRE_DOCKER ?= $(if $(CI),1,)
 
-.PHONY: help up down test test-all fuzz bench format lint lock images engine browser venv clean
+.PHONY: help up down test test-all fuzz bench simulate format lint lock images engine browser venv clean
 
 help:
 	@echo "make up        check, build, start, and wait for the first score; again: go on"
@@ -19,6 +19,7 @@ help:
 	@echo "make test-all  linters and all tests"
 	@echo "make fuzz      every reader of hostile bytes, FUZZ_SECONDS (60) each"
 	@echo "make bench     overheads as ratios and seconds of each task: tables, and bench.json"
+	@echo "make simulate  keep rules against candidates whose true gain is known: a table"
 	@echo "make format    format the code"
 	@echo "make images    all four images"
 	@echo "make lock      resolve requirements/*.in again"
@@ -48,6 +49,9 @@ fuzz: venv
 bench: venv engine
 	PYTHON=$(BIN)/python scripts/images.sh roles
 	$(BIN)/python -m tests.bench
+
+simulate: venv
+	$(BIN)/python -m tests.simulate
 
 lint: venv
 	$(BIN)/ruff check

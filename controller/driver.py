@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from controller.agents import Kind, find_source, make_agent, model_writes
 from controller.agents.base import Agent
+from controller.decision.rules import baseline_trials
 from controller.errors import Unusable
 from controller.gate import admit, is_accepted
 from controller.halting import Halted, is_full
@@ -28,6 +29,7 @@ from controller.loop import Loop, Watcher
 from controller.run import Run
 from controller.runs import claimed, created, files_of, runs_root, wanted
 from controller.task import find_task, read_task
+from controller.text import spoken
 from sandbox.api import Advisory, Check, Progress, Sandbox, Stage, TaskFiles
 from sandbox.errors import NoSpace
 
@@ -113,6 +115,12 @@ def drive(
                 run.limit(order.limits)
                 run.ledger.accept(c for c in checks if is_accepted(c, order.accepted))
                 viewer.opened(folder, run.row.settings.metric, goes_on=earlier is not None)
+                if earlier is None and (count := baseline_trials(prepared.settings)) > 1:
+                    lasts = spoken(count * prepared.settings.budget_seconds)
+                    viewer.say(
+                        f"The noise floor comes first: {count} trials of the task's own train.py, "
+                        f"which train for up to {lasts} in all."
+                    )
                 try:
                     return Ended(folder=folder, end=_drive(run, new_agent, sandbox, viewer))
                 except KeyboardInterrupt:

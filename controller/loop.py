@@ -12,18 +12,18 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from controller import visible
 from controller.agents.base import Agent, Unfit
-from controller.decision import Decision, has_score, margin
+from controller.decision import Decision, Judgement
 from controller.errors import ControllerError
 from controller.halting import Halted, halted, held, is_full
 from controller.ledger import Experiment, Halt, State
+from controller.measuring import judged, measure
 from controller.message import commit_message
 from controller.proposal import checked
 from controller.run import Run
-from controller.trial import Stopped, run_trial
-from sandbox.api import Progress, Sandbox, TrialRequest
-from sandbox.errors import BadCandidate, BadRequest, NoSpace, SandboxError
+from controller.trial import Stopped
+from sandbox.api import Progress, Sandbox
+from sandbox.errors import BadCandidate, NoSpace, SandboxError
 
 
 class Watcher(Protocol):
@@ -138,26 +138,12 @@ class Loop:
         return None
 
     def _try(self, experiment: Experiment) -> None:
-        """Have the candidate trained, rehearsed and scored."""
-        key = self._run.trial_key(experiment.number)
+        """Have the candidate trained, rehearsed and scored, as often as the rule asks."""
         if experiment.state is State.proposed:
-            self._ledger.start(experiment, key)
+            self._ledger.start(experiment, self._run.trial_key(experiment.number))
         self._watcher.begun(experiment)
-        candidate = self._ledger.candidate(experiment.number)
-        request = TrialRequest(
-            key=key,
-            task=self._run.row.task_hash,
-            candidate=candidate,
-            run=self._run.row.id,
-            accepted=tuple(sorted({found.finding for found in self._ledger.accepted()})),
-        )
-
-        def on_progress(progress: Progress) -> None:
-            self._ledger.begin_stage(experiment.number, progress)
-            self._watcher.progress(progress)
-
         try:
-            result = run_trial(self._sandbox, request, on_progress, self._run.is_stopped)
+            measure(self._run, self._sandbox, experiment, self._watcher.progress)
         except Stopped:
             return
         except BadCandidate as refused:
@@ -165,36 +151,23 @@ class Loop:
                 raise
             self._ledger.refuse_experiment(experiment, str(refused))
             self._watcher.refused(Unfit(hypothesis=experiment.hypothesis, reason=str(refused)))
-        else:
-            self._ledger.measure(experiment, result, self._run.new_receipts(self._sandbox))
 
     def _decide(self, experiment: Experiment) -> None:
-        """Compare with the champion, and fix the decision and the text of the commit."""
-        settings, outcome, score = self._run.row.settings, experiment.outcome, experiment.score
-        champion = None
-        if experiment.parent is None:
-            judgement = margin.judge_baseline(outcome, score)
-        else:
-            champion = self._ledger.experiment(experiment.parent)
-            comparison = None
-            if has_score(outcome, score):
-                keys = [self._run.trial_key(e.number) for e in (experiment, champion)]
-                # A scorer that gives another number of values than before must not stop the run.
-                with suppress(BadRequest):
-                    comparison = self._sandbox.compare(keys[:1], keys[1:], self._run.row.id)
-            judgement = margin.judge(outcome, score, comparison, settings)
+        """Fix the decision and the text of the commit."""
+        settings = self._run.row.settings
+        judgement = judged(self._ledger, settings, experiment)
+        assert isinstance(judgement, Judgement)  # or it would not have been measured
         decided = replace(
             experiment,
             decision=judgement.decision,
             gain=judgement.gain,
             standard_error=judgement.standard_error,
         )
-        seen = visible.seen(decided, champion, settings, candidate="", log="")
+        seen = self._run.seen(decided, candidate="", log="")
         message = commit_message(
             seen, run=self._run.row.id, agent=experiment.agent, metric=settings.metric
         )
-        receipts = self._run.new_receipts(self._sandbox)
-        self._ledger.decide(experiment, judgement, message, receipts)
+        self._ledger.decide(experiment, judgement, message)
 
     def _record(self, experiment: Experiment) -> None:
         """Put the candidate into the repository; a kept one becomes the head of `main`."""
@@ -202,5 +175,7 @@ class Loop:
         # The task's own files are the root of `main`, whatever became of the baseline.
         if experiment.decision is Decision.kept or experiment.number == 0:
             self._run.set_main(experiment, commit)
+        else:
+            self._run.follow_champion()  # one that was caught in this experiment is none any more
         self._ledger.record(experiment, commit)
         self._watcher.recorded(experiment)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Self
 
 from controller import visible
-from controller.decision import Decision
 from controller.errors import Failed
 from controller.ledger import Experiment, Ledger, NewRun, RunLimits, RunRow, Wanted
 from controller.repository import Repository
@@ -53,9 +52,9 @@ class Run:
         self.ledger.limit_run(limits)
         self.row = self.ledger.run() or self.row
 
-    def trial_key(self, experiment: int) -> str:
+    def trial_key(self, experiment: int, trial: int = 1) -> str:
         """Names a trial for ever: asked for it again, the sandbox gives what it came to."""
-        return f"{self.row.id}-{experiment}-1"
+        return f"{self.row.id}-{experiment}-{trial}"
 
     def new_receipts(self, sandbox: Sandbox) -> list[str]:
         """Receipts that the sandbox has and the ledger has not; the public key is kept beside.
@@ -94,25 +93,32 @@ class Run:
         for experiment in self.ledger.experiments(after=last):
             if experiment.commit_id is not None:
                 self._seen.append(self._told(experiment))
-        champion = next(seen for seen in reversed(self._seen) if seen.decision is Decision.kept)
+        champion = self.ledger.champion()
+        assert champion is not None
         return visible.View(
             program=self.row.program,
             metric=settings.metric,
             goal=settings.goal,
-            champion=champion,
+            champion=next(seen for seen in self._seen if seen.number == champion.number),
             experiments=tuple(self._seen),
             proposals=tally.experiments + tally.refused,
         )
 
     def _told(self, experiment: Experiment) -> visible.Seen:
-        """A recorded experiment, compared with the champion of its time."""
-        number, parent = experiment.number, experiment.parent
+        number = experiment.number
+        candidate = self.ledger.candidate(number)
+        return self.seen(experiment, candidate, self.ledger.log(number, visible.LOG_LETTERS))
+
+    def seen(self, experiment: Experiment, candidate: str, log: str) -> visible.Seen:
+        """A decided experiment as an agent sees it, beside the champion of its time."""
+        parent = experiment.parent
         return visible.seen(
             experiment,
             None if parent is None else self.ledger.experiment(parent),
             self.row.settings,
-            candidate=self.ledger.candidate(number),
-            log=self.ledger.log(number, visible.LOG_LETTERS),
+            noise=self.ledger.noise_floor(),
+            candidate=candidate,
+            log=log,
         )
 
     def commit(self, experiment: Experiment) -> str:
@@ -135,6 +141,12 @@ class Run:
     def set_main(self, experiment: Experiment, commit: str) -> None:
         """Make an experiment the head of `main`."""
         self.repository.set_main(commit, self._files(experiment))
+
+    def follow_champion(self) -> None:
+        """Make the champion the head of `main`, if it is not: one before it may have fallen."""
+        champion = self.ledger.champion()
+        if champion is not None and self.repository.main() != champion.commit_id:
+            self.set_main(champion, str(champion.commit_id))
 
     def _files(self, experiment: Experiment) -> TaskFiles:
         return with_train(self.row, self.ledger.candidate(experiment.number))

@@ -4,9 +4,20 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from controller.ledger import Accepted, Halt, Now, Refusal, RunLimits, State, Wanted
+from controller.ledger import Accepted, Halt, Ledger, Now, Refusal, RunLimits, State, Wanted
 from controller.runs import is_driven, reading
+from controller.vault import Gap, vault_gap
 from sandbox.api import Goal, Outcome
+
+
+class NoiseFloor(Struct, frozen=True, kw_only=True):
+    """The standard deviation of the baseline's score between seeds, in the metric's unit."""
+
+    deviation: float
+    low: float
+    """Of its 95 % interval."""
+    high: float
+    trials: int
 
 
 class Status(Struct, frozen=True, kw_only=True):
@@ -47,7 +58,20 @@ class Status(Struct, frozen=True, kw_only=True):
     """What a person wants of it."""
     now: Now | None
     """What is being done, while it is driven."""
+    noise: NoiseFloor | None
+    """How much the baseline's score depends on its seed; None: not measured."""
+    vault: Gap | None
+    """The champion's gain, checked on the split that decides nothing; None: not asked."""
     created_at: str
+
+
+def noise_floor(ledger: Ledger) -> NoiseFloor | None:
+    """Of a run's baseline, once it has more trials than one."""
+    noise = ledger.noise_floor()
+    if noise is None:
+        return None
+    low, high = noise.interval()
+    return NoiseFloor(deviation=noise.deviation, low=low, high=high, trials=noise.degrees + 1)
 
 
 def status_of(folder: Path) -> Status:
@@ -80,5 +104,7 @@ def status_of(folder: Path) -> Status:
             accepted=ledger.accepted(),
             wanted=ledger.wanted(),
             now=ledger.now() if driven else None,
+            noise=noise_floor(ledger),
+            vault=vault_gap(ledger, row),
             created_at=row.created_at,
         )

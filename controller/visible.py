@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from controller.decision import Decision, has_score
+from controller.decision.noise import Noise
 from controller.ledger.rows import Experiment
 from controller.text import printable
 from sandbox.api import Feedback, Goal, Outcome, TaskSettings
@@ -26,6 +27,8 @@ LOG_LETTERS = 4000
 """How much of a log's end an agent is shown."""
 _REASON_LETTERS = 2000
 _STEPS = 8
+_LEAST = 1e-9
+"""Of a score; what differs by less does so because numbers are rounded, and is no noise."""
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -64,12 +67,14 @@ def seen(
     champion: Experiment | None,
     settings: TaskSettings,
     *,
+    noise: Noise | None,
     candidate: str,
     log: str,
 ) -> Seen:
     """What an agent may know of a decided experiment.
 
-    `champion` is the one that it was compared with; the baseline has none.
+    `champion` is the one that it was compared with; the baseline has none. `noise` is the run's
+    noise floor, where it was measured.
     """
     if experiment.outcome is None or experiment.decision is None:
         raise ValueError(f"experiment {experiment.number} is not decided yet")
@@ -79,7 +84,7 @@ def seen(
         hypothesis=experiment.hypothesis,
         outcome=experiment.outcome,
         decision=experiment.decision,
-        score=_told(experiment, champion, settings),
+        score=_told(experiment, champion, settings, noise),
         rehearsal_score=_finite(experiment.rehearsal_score),
         reason=printable(experiment.trial_reason or "", _REASON_LETTERS),
         log=printable(log, LOG_LETTERS),
@@ -87,29 +92,38 @@ def seen(
     )
 
 
-def step(settings: TaskSettings, standard_error: float | None, score: float) -> float:
+def step(
+    settings: TaskSettings, noise: Noise | None, standard_error: float | None, score: float
+) -> float:
     """The unit of rounding, positive, in the metric's unit.
 
-    `min_gain` where the task has one. Else the next power of ten from the standard error of the
-    comparison, but no finer than the third digit of the score: two candidates that hardly differ
-    have a tiny error. Else (a baseline, a scorer with a single value) the score's second digit.
+    `min_gain` where the task has one. Else the noise floor, up to its next digit. Else, under the
+    rules that measure none, the next power of ten from the standard error of the comparison, but no
+    finer than the third digit of the score: two candidates that hardly differ have a tiny error.
+    Else (a baseline, a scorer with a single value, no noise) the score's second digit.
     """
     if settings.min_gain > 0:
         return settings.min_gain
+    if noise is not None and noise.deviation > _LEAST * abs(score):
+        unit = _digit(1, noise.deviation)
+        return _multiple(math.ceil(noise.deviation / unit), unit)
     if standard_error is not None and math.isfinite(standard_error) and standard_error > 0:
         return max(_power_of_ten(math.ceil(math.log10(standard_error))), _digit(3, score))
     return _digit(2, score)
 
 
 def _told(
-    experiment: Experiment, champion: Experiment | None, settings: TaskSettings
+    experiment: Experiment,
+    champion: Experiment | None,
+    settings: TaskSettings,
+    noise: Noise | None,
 ) -> float | None:
     score = experiment.score
     if score is None or not has_score(experiment.outcome, score):
         return None
     if settings.feedback is Feedback.exact:
         return score
-    unit = step(settings, experiment.standard_error, score)
+    unit = step(settings, noise, experiment.standard_error, score)
     kept = experiment.decision is Decision.kept
     if settings.feedback is Feedback.ladder:
         improved = experiment.gain is None or experiment.gain >= unit

@@ -41,6 +41,14 @@ class Feedback(StrEnum):
     exact = "exact"
 
 
+class Keep(StrEnum):
+    """When a candidate is kept; see `controller/decision/`."""
+
+    confirmed = "confirmed"
+    margin = "margin"
+    naive = "naive"
+
+
 class Outcome(StrEnum):
     """How a trial ended. All but `scored` and `error` are the candidate's doing."""
 
@@ -94,8 +102,14 @@ class TaskSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """The image of `score` and `prepare`, or your own that is built FROM it."""
     feedback: Feedback = Feedback.rounded
     """What the agent is told of scores: `rounded`, `ladder` or `exact`."""
+    keep: Keep = Keep.confirmed
+    """When a candidate is kept: `confirmed`, `margin` or `naive`."""
     min_gain: float = 0.0
-    """A candidate is kept when it beats the champion by more than this, in the metric's unit."""
+    """The least gain that is kept, in the metric's unit; under `margin` it alone decides."""
+    false_keeps_per_100: float = 0.05
+    """How many of 100 candidates that change nothing `confirmed` may keep; 0.0001 to 10."""
+    noise_seeds: int = 5
+    """Trials of the first `train.py` that `confirmed` takes the noise from; 5 to 100."""
 
 
 class TaskFiles(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -4,11 +4,12 @@ What a candidate's trial comes to is read from its comments, and otherwise from 
 
     # fake: score=1.5 spread=0.1 seconds=0.5 rehearsal=1.4 memory=1000000
     # fake: outcome=crash reason="ValueError: no" log="epoch 1"
-    # fake: wait=3 noise=0.1
+    # fake: wait=3 noise=0.1 later=crash
 
-`noise` is the deviation of a trial's score between seeds; `spread` is the deviation of one
-example's value from the score, over and above what all candidates share, so that comparisons have
-a standard error; `wait` really waits, and can be cancelled.
+`noise` is the deviation of a trial's score between seeds, and `later` the outcome of all trials but
+the first; `spread` is the deviation of one example's value from the score, over and above what all
+candidates share, so that comparisons have a standard error; `wait` really waits, and can be
+cancelled.
 """
 
 import math
@@ -228,6 +229,8 @@ class FakeSandbox:
         task = self._task(request.task)
         told = _directives(request.candidate)
         outcome = Outcome(told.get("outcome", Outcome.scored))
+        if not request.key.endswith("-1"):
+            outcome = Outcome(told.get("later", outcome))
         stages = [Stage.waiting, Stage.building, Stage.training]
         if outcome not in _IN_PUBLIC:
             stages += [Stage.rehearsing, Stage.scoring]

@@ -17,6 +17,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "cpus": (0.1, 1024),
     "artifact_mib": (1, 65_536),
     "min_gain": (0, 1e9),
+    "false_keeps_per_100": (0.0001, 10),
+    "noise_seeds": (5, 100),
 }
 """Lowest and highest value of each number, in the setting's own unit."""
 

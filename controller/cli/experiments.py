@@ -20,6 +20,7 @@ from controller.diff import MOST_LINES, diff_of
 from controller.ledger import Experiment, Ledger, RunRow
 from controller.runs import find_run, reading
 from controller.text import printable
+from controller.vault import purpose_of, revealed_trials
 
 app = typer.Typer(help="Experiments of a run: list, show, diff, logs.")
 _WHOLE = 1_000_000
@@ -71,12 +72,16 @@ def show(run: Run = None, number: Number = None, json: Json = False) -> None:
     """One experiment in full."""
     with _chosen(run, number) as (ledger, row, experiment):
         candidate, metric = ledger.candidate(experiment.number), row.settings.metric
+        trials = revealed_trials(ledger, experiment)
     if json:
-        print_json({**plain(experiment), "candidate": candidate})
+        tried = [to_builtins(trial) for trial in trials]
+        print_json({**plain(experiment), "tried": tried, "candidate": candidate})
         return
     gain = "-"
     if experiment.gain is not None:
         gain = f"{figure(experiment.gain)} ± {experiment.standard_error:.2g} {metric}"
+    if experiment.low is not None:
+        gain += f", 95 %: {figure(experiment.low)} to {figure(experiment.high)}"
     lines = {
         "experiment": f"{experiment.number}, by {experiment.agent}",
         "decision": f"{experiment.decision or experiment.state}: {experiment.decision_reason}",
@@ -93,6 +98,20 @@ def show(run: Run = None, number: Number = None, json: Json = False) -> None:
     for name, value in lines.items():
         if value:
             typer.echo(f"{name + ':':<13}{printable(value, _WHOLE)}")
+    if len(trials) > 1:
+        print_table(
+            ("trial", "outcome", metric, "vault", "for"),
+            [
+                (
+                    str(trial.number),
+                    str(trial.outcome or "-"),
+                    figure(trial.score),
+                    figure(trial.vault_score),
+                    purpose_of(trial),
+                )
+                for trial in trials
+            ],
+        )
     typer.echo(f"\n{printable(experiment.hypothesis, _WHOLE)}")
 
 

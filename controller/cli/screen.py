@@ -102,6 +102,8 @@ class Screen:
             one_line(experiment.hypothesis, _LETTERS),
         )
         self._console.print(line, soft_wrap=True)
+        if experiment.number == 0 and experiment.trials > 1:
+            self.say(experiment.decision_reason or "")  # the noise floor, in words
         self._subject, self._stage = "proposing", None
 
     def refused(self, unfit: Unfit) -> None:

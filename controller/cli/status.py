@@ -40,6 +40,8 @@ def _tell(found: Status) -> None:
         if found.champion is not None
         else "no score yet",
         "baseline": f"{figure(found.baseline)} {found.metric}",
+        "noise": _noise(found),
+        "vault": _vault(found),
         "experiments": f"{found.experiments}{limit}: {found.kept} kept"
         + (f"; {outcomes}" if outcomes else ""),
         "refused": ""
@@ -53,3 +55,24 @@ def _tell(found: Status) -> None:
     for name, value in lines.items():
         if value:
             typer.echo(f"{name + ':':<13}{value}")
+
+
+def _noise(found: Status) -> str:
+    if found.noise is None:
+        return ""
+    return (
+        f"seeds differ by {found.noise.deviation:.2g} {found.metric} "
+        f"(95 %: {found.noise.low:.2g} to {found.noise.high:.2g}; {found.noise.trials} trials)"
+    )
+
+
+def _vault(found: Status) -> str:
+    if found.vault is None:
+        return ""
+    told = (
+        f"gain {figure(found.vault.vault)} where held-out has {figure(found.vault.held_out)}; "
+        f"gap {found.vault.gap:.2g} (95 %: {found.vault.low:.2g} to {found.vault.high:.2g})"
+    )
+    if found.vault.alarm:
+        told += " ALARM: the gap is beyond chance, so believe the vault; the loop fits its scorer"
+    return told

@@ -6,17 +6,14 @@ skipped nor made twice.
 """
 
 import hashlib
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Self
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from controller.decision import Judgement
-from controller.errors import Failed, NotFound
+from controller.decision import Judgement, Look
+from controller.decision.noise import Noise, pooled
+from controller.errors import NotFound
+from controller.ledger.database import Database
 from controller.ledger.rows import (
     Accepted,
     Experiment,
@@ -29,11 +26,11 @@ from controller.ledger.rows import (
     Session,
     State,
     Tally,
+    Trial,
     TrialRecord,
     Wanted,
 )
-from controller.ledger.sql import MIGRATIONS, QUERIES, statements
-from sandbox.api import Check, Outcome, Progress, TaskSettings, TrialResult
+from sandbox.api import Check, Comparison, Outcome, Progress, TaskSettings, TrialResult
 
 __all__ = [
     "Accepted",
@@ -48,13 +45,11 @@ __all__ = [
     "Session",
     "State",
     "Tally",
+    "Trial",
     "TrialRecord",
     "Wanted",
     "candidate_hash",
 ]
-
-_WAIT_SECONDS = 30.0
-"""How long a write waits for another process; nobody holds the ledger for long."""
 
 
 def candidate_hash(candidate: str) -> str:
@@ -62,40 +57,8 @@ def candidate_hash(candidate: str) -> str:
     return hashlib.sha256(candidate.encode()).hexdigest()
 
 
-class Ledger:
+class Ledger(Database):
     """One run's database. Readers may have it open while another process drives the run."""
-
-    def __init__(self, path: Path, *, writing: bool) -> None:
-        """Open the ledger; for writing, make or migrate it. Raises `Failed`, `sqlite3.Error`."""
-        # A reader too must be able to write: it may be the first to open what a kill left behind,
-        # and SQLite then has to recover the log. `query_only` keeps it from anything else.
-        mode = "rwc" if writing else "rw"
-        self._session: int | None = None
-        self._db = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}",
-            uri=True,
-            isolation_level=None,
-            timeout=_WAIT_SECONDS,
-        )
-        self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA foreign_keys = ON")
-        if writing:
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._migrate(path)
-        else:
-            if self._version():
-                self._migrate(path)
-            self._db.execute("PRAGMA query_only = ON")
-
-    def close(self) -> None:
-        self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     # ---- reading --------------------------------------------------------------------------------
 
@@ -149,6 +112,41 @@ class Ledger:
         """The experiment that has exactly this text."""
         row = self._one("number_of_candidate", candidate_hash=candidate_hash(candidate))
         return None if row is None else row["number"]
+
+    def trials(self, experiment: int) -> list[Trial]:
+        """All trials of an experiment's candidate, those as champion too."""
+        return self._trials("trials", experiment=experiment)
+
+    def unfinished_trial(self, asked_by: int) -> Trial | None:
+        """The trial that an experiment waits for; there is at most one."""
+        return next(iter(self._trials("unfinished_trial", asked_by=asked_by)), None)
+
+    def top_ups(self, asked_by: int) -> list[Trial]:
+        """The champion's trials that an experiment asked for, in order."""
+        return self._trials("top_ups", asked_by=asked_by)
+
+    def champions_trials(self, number: int) -> list[Trial]:
+        """Scored trials of all that were champions when an experiment began, as it was then."""
+        return self._trials("champions_trials", number=number)
+
+    def noise_floor(self) -> Noise | None:
+        """Of the trials that the baseline began with; None: it had only one, or no score."""
+        found = self.trials(0)
+        scores = [t.score for t in found if t.asked_by == 0 and t.score is not None]
+        return pooled([scores]) if len(scores) > 1 else None
+
+    def looks(self, experiment: int) -> list[Look]:
+        """The comparisons that decide on an experiment, in order."""
+        return [
+            Look(
+                candidate_trials=row["candidate_trials"],
+                champion_trials=row["champion_trials"],
+                comparison=None
+                if row["comparison"] is None
+                else msgspec.json.decode(row["comparison"], type=Comparison),
+            )
+            for row in self._all("looks", experiment=experiment)
+        ]
 
     def refusals(self) -> list[Refusal]:
         return [msgspec.convert(row, Refusal) for row in self._all("refusals")]
@@ -246,7 +244,7 @@ class Ledger:
     def end_stage(self) -> None:
         """Nothing is being done."""
         with self._change():
-            self._db.execute(QUERIES["end_stage"])
+            self._do("end_stage")
 
     def propose(self, *, agent: str, hypothesis: str, candidate: str, parent: int) -> None:
         """Store the next experiment's candidate."""
@@ -280,27 +278,36 @@ class Ledger:
         """proposed → running"""
         with self._change():
             self._write("start_experiment", number=experiment.number)
-            self._write("insert_trial", key=key, experiment=experiment.number)
+            self._insert_trial(key, experiment.number, 1, experiment.number)
 
-    def measure(
-        self, experiment: Experiment, result: TrialResult, receipts: Sequence[str] = ()
-    ) -> None:
-        """running → measured"""
+    def begin_trial(self, key: str, *, experiment: int, number: int, asked_by: int) -> None:
+        """Store that another trial comes, in the course of the experiment that asked for it."""
         with self._change():
-            self._write("measure_experiment", number=experiment.number)
+            self._insert_trial(key, experiment, number, asked_by)
+
+    def finish_trial(self, result: TrialResult, receipts: Sequence[str] = ()) -> None:
+        """Store what a trial came to."""
+        with self._change():
             self._write("finish_trial", **msgspec.structs.asdict(result))
             self._add_receipts(receipts)
 
-    def decide(
-        self,
-        experiment: Experiment,
-        judgement: Judgement,
-        message: str,
-        receipts: Sequence[str] = (),
-    ) -> None:
+    def add_look(self, experiment: int, look: Look, receipts: Sequence[str] = ()) -> None:
+        """Store what the sandbox said of an experiment's trials beside the champion's."""
+        fields = msgspec.structs.asdict(look)
+        if look.comparison is not None:
+            fields["comparison"] = msgspec.json.encode(look.comparison).decode()
+        with self._change():
+            self._write("insert_look", experiment=experiment, **fields)
+            self._add_receipts(receipts)
+
+    def measure(self, experiment: Experiment) -> None:
+        """running → measured"""
+        with self._change():
+            self._write("measure_experiment", number=experiment.number)
+
+    def decide(self, experiment: Experiment, judgement: Judgement, message: str) -> None:
         """measured → decided"""
         with self._change():
-            self._add_receipts(receipts)
             self._write(
                 "decide_experiment",
                 number=experiment.number,
@@ -312,14 +319,14 @@ class Ledger:
         """decided → recorded"""
         with self._change():
             self._write("record_experiment", number=experiment.number, commit_id=commit_id)
-            self._db.execute(QUERIES["end_stage"])
+            self._do("end_stage")
 
     def begin_session(self, receipts: Sequence[str] = ()) -> None:
         """From here on, every change also says that the session lives."""
         with self._change():
             self._add_receipts(receipts)
             self._write("insert_session")
-            session = self._db.execute("SELECT last_insert_rowid()").fetchone()[0]
+            session = self._last_row()
         self._session = session
 
     def see_session(self) -> None:
@@ -334,66 +341,16 @@ class Ledger:
         with self._change():
             self._add_receipts(receipts)
             self._write("end_session", session=self._session, halt=halt, detail=detail)
-            self._db.execute(QUERIES["end_stage"])
+            self._do("end_stage")
         self._session = None
-
-    # ---- below ----------------------------------------------------------------------------------
-
-    def _version(self) -> int:
-        """How many migrations were made; 0: the file is new."""
-        version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
-        return version
-
-    def _migrate(self, path: Path) -> None:
-        """All that is missing in one transaction, which sees what others made meanwhile."""
-        if self._version() > len(MIGRATIONS):
-            raise Failed(f"{path} was written by a newer version.", "Update sealed.")
-        if self._version() == len(MIGRATIONS):
-            return
-        with self._transaction():
-            for file in MIGRATIONS[self._version() :]:
-                for statement in statements(file.read_text(encoding="utf-8")):
-                    self._db.execute(statement)
-            self._db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
-
-    @contextmanager
-    def _change(self) -> Iterator[None]:
-        """One transaction; it ends with the session being seen."""
-        with self._transaction():
-            yield
-            if self._session is not None:
-                self._write("see_session", session=self._session)
 
     def _add_receipts(self, lines: Sequence[str]) -> None:
         for number, line in enumerate(lines, self.count_receipts()):
             self._write("insert_receipt", number=number, line=line)
 
-    def _write(self, name: str, **values: Any) -> None:
-        rows = self._db.execute(QUERIES[name], {"now": _now(), **values}).rowcount
-        if rows != 1:
-            raise Failed(
-                f"The ledger was not where it should be ({name} changed {rows} rows).",
-                "Start the run again; it goes on from what is stored.",
-            )
+    def _insert_trial(self, key: str, experiment: int, number: int, asked_by: int) -> None:
+        fields = {"experiment": experiment, "number": number, "asked_by": asked_by}
+        self._write("insert_trial", key=key, **fields)
 
-    def _one(self, name: str, **values: Any) -> dict[str, Any] | None:
-        row = self._db.execute(QUERIES[name], values).fetchone()
-        return None if row is None else dict(row)
-
-    def _all(self, name: str, **values: Any) -> list[dict[str, Any]]:
-        return [dict(row) for row in self._db.execute(QUERIES[name], values)]
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    def _trials(self, name: str, **values: int) -> list[Trial]:
+        return [msgspec.convert(row, Trial) for row in self._all(name, **values)]

@@ -42,27 +42,39 @@ DELETE FROM now;
 SELECT experiment, stage, detail, seconds, since FROM now;
 
 -- name: experiments
--- The trial beside an experiment is its first: later ones only confirm.
+-- Beside an experiment is the trial that tells what became of it. Its score is that of the trials
+-- that it asked for; the first of several is left out, but for the baseline, which was not chosen.
 SELECT e.number, e.state, e.agent, e.hypothesis, e.candidate_hash, e.parent, e.proposed_at,
        e.decision, e.decision_reason, e.gain, e.standard_error, e.message, e.decided_at,
-       e.commit_id, t.key AS trial_key, t.outcome, t.score, t.rehearsal_score,
-       t.reason AS trial_reason, t.log_bytes, t.seconds, t.wall_seconds, t.peak_memory_bytes,
-       t.device
-FROM experiments AS e LEFT JOIN trials AS t ON t.experiment = e.number AND t.number = 1
+       e.commit_id, e.low, e.high, t.key AS trial_key, t.outcome,
+       CASE WHEN t.score IS NOT NULL THEN coalesce((
+           SELECT avg(c.score) FROM trials AS c
+           WHERE c.experiment = e.number AND c.asked_by = e.number
+             AND (c.number > 1 OR e.number = 0)
+       ), t.score) END AS score,
+       t.rehearsal_score, t.reason AS trial_reason, t.log_bytes, t.seconds, t.wall_seconds,
+       t.peak_memory_bytes, t.device,
+       (SELECT count(*) FROM trials AS c WHERE c.experiment = e.number AND c.outcome IS NOT NULL)
+           AS trials
+FROM experiments AS e
+    LEFT JOIN telling ON telling.experiment = e.number
+    LEFT JOIN trials AS t ON t.experiment = e.number AND t.number = telling.number
 WHERE (:number IS NULL OR e.number = :number)
   AND (:unfinished IS NULL OR e.state <> 'recorded')
   AND e.number > :after
 ORDER BY e.number;
 
 -- name: champion
-SELECT max(number) AS number FROM experiments WHERE state = 'recorded' AND decision = 'kept';
+SELECT max(number) AS number FROM experiments
+WHERE state = 'recorded' AND decision = 'kept'
+  AND number NOT IN (SELECT experiment FROM dethroned);
 
 -- name: candidates
 SELECT number, candidate FROM experiments WHERE :number IS NULL OR number = :number;
 
 -- name: log
 SELECT substr(log, -:letters) AS log
-FROM trials WHERE number = 1 AND log IS NOT NULL AND experiment = :number;
+FROM trials NATURAL JOIN telling WHERE log IS NOT NULL AND experiment = :number;
 
 -- name: number_of_candidate
 SELECT number FROM experiments WHERE candidate_hash = :candidate_hash;
@@ -85,7 +97,38 @@ SELECT coalesce(max(number) + 1, 0), :agent, :hypothesis, :reason, :now FROM exp
 SELECT number, experiment, agent, hypothesis, reason, refused_at FROM refusals ORDER BY number;
 
 -- name: insert_trial
-INSERT INTO trials (key, experiment, number, started_at) VALUES (:key, :experiment, 1, :now);
+INSERT INTO trials (key, experiment, number, asked_by, started_at)
+VALUES (:key, :experiment, :number, :asked_by, :now);
+
+-- name: trials
+SELECT key, experiment, number, asked_by, outcome, score, vault_score, seconds
+FROM trials WHERE experiment = :experiment ORDER BY number;
+
+-- name: unfinished_trial
+SELECT key, experiment, number, asked_by, outcome, score, vault_score, seconds
+FROM trials WHERE asked_by = :asked_by AND outcome IS NULL;
+
+-- name: top_ups
+SELECT key, experiment, number, asked_by, outcome, score, vault_score, seconds
+FROM trials WHERE asked_by = :asked_by AND experiment <> asked_by ORDER BY number;
+
+-- name: champions_trials
+-- Of all that were champions when an experiment began, as they were then.
+SELECT t.key, t.experiment, t.number, t.asked_by, t.outcome, t.score, t.vault_score, t.seconds
+FROM trials AS t JOIN experiments AS e ON e.number = t.experiment
+WHERE e.decision = 'kept' AND t.outcome = 'scored' AND t.score IS NOT NULL
+  AND t.asked_by < :number
+  AND e.number NOT IN (SELECT experiment FROM dethroned WHERE asked_by < :number)
+ORDER BY t.experiment, t.number;
+
+-- name: insert_look
+INSERT INTO looks (experiment, number, candidate_trials, champion_trials, comparison)
+SELECT :experiment, count(*), :candidate_trials, :champion_trials, :comparison
+FROM looks WHERE experiment = :experiment;
+
+-- name: looks
+SELECT candidate_trials, champion_trials, comparison
+FROM looks WHERE experiment = :experiment ORDER BY number;
 
 -- name: start_experiment
 UPDATE experiments SET state = 'running' WHERE number = :number AND state = 'proposed';
@@ -95,7 +138,7 @@ UPDATE trials
 SET finished_at = :now, outcome = :outcome, score = :score, rehearsal_score = :rehearsal_score,
     reason = :reason, log = :log, log_bytes = :log_bytes, seconds = :seconds,
     wall_seconds = :wall_seconds, peak_memory_bytes = :peak_memory_bytes, examples = :examples,
-    device = :device, attempts = :attempts
+    device = :device, attempts = :attempts, vault_score = :vault_score
 WHERE key = :key AND outcome IS NULL;
 
 -- name: measure_experiment
@@ -104,7 +147,7 @@ UPDATE experiments SET state = 'measured' WHERE number = :number AND state = 'ru
 -- name: decide_experiment
 UPDATE experiments
 SET state = 'decided', decision = :decision, decision_reason = :reason, gain = :gain,
-    standard_error = :standard_error, message = :message, decided_at = :now
+    standard_error = :standard_error, low = :low, high = :high, message = :message, decided_at = :now
 WHERE number = :number AND state = 'measured';
 
 -- name: record_experiment
@@ -121,7 +164,7 @@ SELECT number, line FROM receipts ORDER BY number;
 SELECT count(*) AS count FROM receipts;
 
 -- name: trial_records
-SELECT key, experiment, number, outcome, score, rehearsal_score, reason, log, seconds,
+SELECT key, experiment, number, asked_by, outcome, score, rehearsal_score, reason, log, seconds,
        wall_seconds, peak_memory_bytes, examples, device, attempts
 FROM trials ORDER BY experiment, number;
 
@@ -150,7 +193,7 @@ SELECT
     (SELECT count(*) FROM experiments WHERE state = 'recorded' AND number > coalesce(
         (SELECT max(number) FROM experiments WHERE decision = 'kept'), 0)) AS since_kept,
     (SELECT count(*) FROM refusals) AS refused,
-    (SELECT count(*) FROM trials WHERE number = 1 AND outcome = 'dishonest') AS dishonest,
+    (SELECT count(DISTINCT experiment) FROM trials WHERE outcome = 'dishonest') AS dishonest,
     (SELECT count(*) FROM trials WHERE outcome = 'error'
         AND finished_at >= coalesce((SELECT max(started_at) FROM sessions), '')
         AND experiment > coalesce(
@@ -164,5 +207,5 @@ SELECT
         AS seconds;
 
 -- name: outcomes
-SELECT outcome, count(*) AS count FROM trials
-WHERE number = 1 AND experiment > 0 AND outcome IS NOT NULL GROUP BY outcome ORDER BY outcome;
+SELECT outcome, count(*) AS count FROM trials NATURAL JOIN telling
+WHERE experiment > 0 AND outcome IS NOT NULL GROUP BY outcome ORDER BY outcome;

@@ -96,8 +96,26 @@ class Accepted(Struct, frozen=True, kw_only=True):
     accepted_at: str
 
 
+class Trial(Struct, frozen=True, kw_only=True):
+    """One trial of an experiment's candidate."""
+
+    key: str
+    experiment: int
+    number: int
+    """From 1; the first screens, the others confirm, or are compared with later candidates."""
+    asked_by: int
+    """The experiment in whose course it was run."""
+    outcome: Outcome | None
+    """None: it is not over."""
+    score: float | None
+    vault_score: float | None
+    """For the operator, and of kept candidates alone."""
+    seconds: float | None
+    """Of the trainer."""
+
+
 class Experiment(Struct, frozen=True, kw_only=True):
-    """An experiment with its first trial. Number 0 is the baseline."""
+    """An experiment, with the trial that tells what became of it. Number 0 is the baseline."""
 
     number: int
     state: State
@@ -111,6 +129,9 @@ class Experiment(Struct, frozen=True, kw_only=True):
     decision_reason: str | None
     gain: float | None
     standard_error: float | None
+    low: float | None = None
+    """Of the gain's 95 % interval, if it was measured by confirming trials."""
+    high: float | None = None
     message: str | None
     """Of its commit."""
     decided_at: str | None
@@ -118,6 +139,7 @@ class Experiment(Struct, frozen=True, kw_only=True):
     trial_key: str | None
     outcome: Outcome | None
     score: float | None
+    """Mean of its confirming trials, of all for the baseline, or of the only trial."""
     rehearsal_score: float | None
     trial_reason: str | None
     log_bytes: int | None
@@ -126,6 +148,8 @@ class Experiment(Struct, frozen=True, kw_only=True):
     wall_seconds: float | None
     peak_memory_bytes: int | None
     device: str | None
+    trials: int = 0
+    """Of its candidate, finished; as champion it has more and more."""
 
 
 class TrialRecord(Struct, frozen=True, kw_only=True):
@@ -135,6 +159,8 @@ class TrialRecord(Struct, frozen=True, kw_only=True):
     experiment: int
     number: int
     """From 1, within its experiment."""
+    asked_by: int
+    """The experiment in whose course it was run."""
     outcome: Outcome | None
     score: float | None
     rehearsal_score: float | None

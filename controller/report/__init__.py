@@ -36,7 +36,7 @@ class Kept(Struct, frozen=True, kw_only=True):
     """Over the champion before it."""
     low: float | None
     high: float | None
-    """Of the gain's 95 % interval, by the comparison that it was kept for."""
+    """Of the gain's 95 % interval: by confirming trials, or else by the examples alone."""
     vault: float | None
     """Score on the second sealed split, where it was asked for."""
     diff: str | None
@@ -70,7 +70,7 @@ def report_of(folder: Path) -> Report:
         vaults = {} if verified is None else _vaults(_chain(folder, ledger, row.id))
         experiments, trials = ledger.experiments(), ledger.trial_records()
         kept = [
-            _kept(ledger, experiment, vaults.get(experiment.trial_key or ""))
+            _kept(ledger, experiment, vaults.get(experiment.number))
             for experiment in experiments[1:]
             if experiment.decision is Decision.kept
         ]
@@ -85,7 +85,7 @@ def report_of(folder: Path) -> Report:
         kept=kept,
         gain=gain,
         percent=percent,
-        baseline_vault=vaults.get(experiments[0].trial_key or ""),
+        baseline_vault=vaults.get(0),
         trials=sum(trial.outcome is not None for trial in trials),
         training_seconds=math.fsum(trial.seconds or 0 for trial in trials),
         wall_seconds=math.fsum(trial.wall_seconds or 0 for trial in trials),
@@ -94,8 +94,8 @@ def report_of(folder: Path) -> Report:
 
 
 def _kept(ledger: Ledger, experiment: Experiment, vault: float | None) -> Kept:
-    low = high = None
-    if experiment.gain is not None and experiment.standard_error:
+    low, high = experiment.low, experiment.high
+    if low is None and experiment.gain is not None and experiment.standard_error:
         low = experiment.gain - _NORMAL * experiment.standard_error
         high = experiment.gain + _NORMAL * experiment.standard_error
     return Kept(
@@ -117,10 +117,11 @@ def _chain(folder: Path, ledger: Ledger, run: str) -> Chain:
     return read_chain(ledger.receipts(), read_key(folder / PUBLIC_KEY), run)
 
 
-def _vaults(chain: Chain) -> dict[str, float]:
-    """Vault scores that closing receipts reveal, by trial key."""
-    return {
-        key: float(opening.value)
-        for _, closing in chain.closings
-        for key, opening in closing.vaults.items()
-    }
+def _vaults(chain: Chain) -> dict[int, float]:
+    """Vault scores that closing receipts reveal: their means by experiment."""
+    revealed = {key: opening for _, c in chain.closings for key, opening in c.vaults.items()}
+    scores: dict[int, list[float]] = {}
+    for trial in chain.trials:
+        if opening := revealed.get(trial.predicate.key):
+            scores.setdefault(trial.experiment, []).append(float(opening.value))
+    return {experiment: math.fsum(found) / len(found) for experiment, found in scores.items()}

@@ -53,7 +53,7 @@ def verify(folder: Path, key_file: Path | None) -> Verified:
         findings = [
             *chain.findings,
             *check_ledger(ledger, row, chain),
-            *check_decisions(experiments, chain),
+            *check_decisions(experiments, ledger.candidates(), chain),
             *check_repository(folder / "repository", ledger, row),
         ]
     trials = [trial.predicate for trial in chain.trials]

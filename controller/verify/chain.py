@@ -23,6 +23,8 @@ class Placed:
     experiment: int
     number: int
     """Of the trial in its experiment, from 1."""
+    asked_by: int
+    """The experiment in whose course it was run: the newest, for they follow each other."""
     predicate: TrialPredicate
 
 
@@ -90,7 +92,9 @@ def _place(chain: Chain, line: int, predicate: Predicate, run: str) -> None:
         if key is None:
             chain.found(line, f"Its trial's key is none of this run's: {predicate.key}.")
         else:
-            chain.trials.append(Placed(line, int(key[1]), int(key[2]), predicate))
+            experiment, newest = int(key[1]), chain.trials[-1].asked_by if chain.trials else 0
+            asked_by = max(experiment, newest)
+            chain.trials.append(Placed(line, experiment, int(key[2]), asked_by, predicate))
     elif isinstance(predicate, ComparisonPredicate):
         chain.comparisons.append((line, predicate))
     elif isinstance(predicate, ClosingPredicate):

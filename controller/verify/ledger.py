@@ -68,6 +68,8 @@ def _differences(trial: TrialRecord, placed: Placed, candidate: str) -> Iterator
     receipt = placed.predicate
     if (trial.experiment, trial.number) != (placed.experiment, placed.number):
         yield "The ledger has its trial in another experiment."
+    if trial.asked_by != placed.asked_by:
+        yield f"The ledger says that experiment {trial.asked_by} asked for it."
     if candidate_hash(candidate) != receipt.candidate:
         yield "The ledger has another candidate than the one that was run."
     for name in _SAME:

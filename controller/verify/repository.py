@@ -28,7 +28,8 @@ def _check(repository: RepositoryReader, ledger: Ledger, row: RunRow) -> Iterato
     refs = repository.refs()
     experiments = {e.number: e for e in ledger.experiments()}
     candidates = ledger.candidates()
-    main: list[str] = []
+    head = ledger.champion() or experiments.get(0)
+    main = {head.commit_id} if head is not None else set()
     for number, experiment in experiments.items():
         if experiment.message is None or experiment.decided_at is None:
             continue
@@ -53,11 +54,11 @@ def _check(repository: RepositoryReader, ledger: Ledger, row: RunRow) -> Iterato
         for trailer in _missing_trailers(experiment, row.id):
             problem = f"The text of its commit does not say {trailer}."
             yield Finding(experiment=number, problem=problem)
-        if experiment.decision is Decision.kept or number == 0:
-            # One that is decided and not recorded may be there already.
-            main = [commit] if recorded else [*main, commit]
-    if main and refs.get(_MAIN) not in main:
-        yield Finding(problem=f"`main` is at {refs.get(_MAIN)}, not at the champion's {main[-1]}.")
+        if not recorded and (experiment.decision is Decision.kept or number == 0):
+            main.add(commit)  # it may be there already
+    if head is not None and refs.get(_MAIN) not in main:
+        problem = f"`main` is at {refs.get(_MAIN)}, not at the champion's {head.commit_id}."
+        yield Finding(problem=problem)
     known = {f"{_EXPERIMENTS}{number}" for number in experiments}
     for ref, commit in refs.items():
         if ref.startswith(_EXPERIMENTS) and ref not in known:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import jinja2
 
+from controller.vault import purpose_of
 from controller.web import chart, words
 
 STATIC = Path(__file__).parent / "static"
@@ -20,4 +21,8 @@ templates.filters |= {
     name: getattr(words, name)
     for name in ("duration", "figure", "gain", "line", "moment", "padded", "percent", "size")
 }
-templates.globals |= {"draw": chart.draw, "seconds_until": words.seconds_until}
+templates.globals |= {
+    "draw": chart.draw,
+    "purpose_of": purpose_of,
+    "seconds_until": words.seconds_until,
+}

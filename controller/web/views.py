@@ -16,10 +16,11 @@ from msgspec import Struct
 from controller.decision import Decision
 from controller.diff import diff_of
 from controller.errors import ControllerError, NotFound
-from controller.ledger import Experiment, Refusal, RunLimits, State
+from controller.ledger import Experiment, Refusal, RunLimits, State, Trial
 from controller.runs import LEDGER, created, reading, runs_root
-from controller.status import Status, status_of
+from controller.status import NoiseFloor, Status, status_of
 from controller.supervisor import Serving
+from controller.vault import Gap, revealed_trials
 from controller.web import standing
 from controller.web.chart import Point
 from controller.web.standing import Standing
@@ -76,6 +77,8 @@ class RunView(Struct, frozen=True, kw_only=True):
     """The experiment that is not finished."""
     best: Best | None
     baseline: float | None
+    noise: NoiseFloor | None
+    vault: Gap | None
     experiments: int
     """After the baseline, finished ones; so are the next three."""
     kept: int
@@ -107,6 +110,8 @@ class ExperimentView(Struct, frozen=True, kw_only=True):
     driven: bool
     last: int
     experiment: Experiment
+    trials: list[Trial]
+    """Of its candidate; scores on the vault are there of kept ones alone."""
     baseline: bool
     diff: str | None
     """From the champion that it was made from; None: too many lines to compare here."""
@@ -173,6 +178,8 @@ def run_view(name: str, serving: Serving | None, page: int = 1) -> RunView:
         current=next((row for row in newest_first[:1] if row.state is not State.recorded), None),
         best=_best(status, experiments),
         baseline=status.baseline,
+        noise=status.noise,
+        vault=status.vault,
         experiments=status.experiments,
         kept=status.kept,
         since_kept=tally.since_kept,
@@ -211,6 +218,7 @@ def experiment_view(name: str, number: int) -> ExperimentView:
             driven=status.driven,
             last=status.experiments if unfinished is None else unfinished.number,
             experiment=msgspec.structs.replace(experiment, message=None),
+            trials=revealed_trials(ledger, experiment),
             baseline=number == 0,
             diff=diff_of(ledger, experiment),
             log=ledger.log(number, TEXT_LETTERS),

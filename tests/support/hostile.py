@@ -46,7 +46,8 @@ def add_hostile(run: Run, *, outcome: Outcome = Outcome.crash, log: str = TEXT) 
         device=MARKUP,
         attempts=1,
     )
-    run.ledger.measure(_unfinished(run), result)
+    run.ledger.finish_trial(result)
+    run.ledger.measure(_unfinished(run))
     judgement = Judgement(decision=Decision.discarded, reason=TEXT)
     run.ledger.decide(_unfinished(run), judgement, "a message\n")
     run.ledger.record(decided := _unfinished(run), run.commit(decided))

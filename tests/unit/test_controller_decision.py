@@ -1,4 +1,4 @@
-"""The keep rule `margin`."""
+"""The keep rules `margin` and `naive`, and the first champion; `confirmed` has its own file."""
 
 import math
 
@@ -7,16 +7,52 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.decision import Decision, has_score
-from controller.decision.margin import judge, judge_baseline
-from sandbox.api import Comparison, Goal, Outcome, SliceDifference, TaskSettings
+from controller.decision import Ask, Decision, Evidence, Judgement, Look, Tried, has_score, rules
+from sandbox.api import Comparison, Goal, Keep, Outcome, SliceDifference, TaskSettings
 
 NO_SCORE = [None, math.nan, math.inf, -math.inf]
 
 
-def settings(goal: Goal = Goal.minimize, min_gain: float = 0.0) -> TaskSettings:
+def settings(
+    goal: Goal = Goal.minimize, min_gain: float = 0.0, keep: Keep = Keep.margin
+) -> TaskSettings:
     """Settings that matter here."""
-    return TaskSettings(metric="bits", goal=goal, budget_seconds=1, min_gain=min_gain)
+    return TaskSettings(metric="bits", goal=goal, budget_seconds=1, min_gain=min_gain, keep=keep)
+
+
+def evidence(*trials: Tried, looks: list[Look], smaller: bool = False) -> Evidence:
+    """Of a candidate beside a champion with one trial."""
+    return Evidence(
+        candidate=trials,
+        top_ups=[],
+        champions=[[1.0]],
+        looks=looks,
+        candidate_bytes=9 if smaller else 10,
+        champion_bytes=10,
+    )
+
+
+def judge(
+    outcome: Outcome,
+    score: float | None,
+    compared: Comparison | None,
+    given: TaskSettings,
+    *,
+    smaller: bool = False,
+) -> Judgement:
+    """What one trial and its comparison decide."""
+    look = Look(candidate_trials=1, champion_trials=1, comparison=compared)
+    found = evidence(Tried(outcome, score), looks=[look], smaller=smaller)
+    judgement = rules.judge(found, given)
+    assert isinstance(judgement, Judgement)
+    return judgement
+
+
+def judge_baseline(outcome: Outcome, score: float | None) -> Judgement:
+    """Of a baseline with one trial."""
+    judgement = rules.judge_baseline([Tried(outcome, score)], settings())
+    assert isinstance(judgement, Judgement)
+    return judgement
 
 
 def comparison(
@@ -118,3 +154,37 @@ def test_the_baseline_is_the_first_champion() -> None:
     judgement = judge_baseline(Outcome.scored, 3.0)
     assert judgement.decision is Decision.kept
     assert judgement.gain is None
+
+
+@pytest.mark.parametrize("keep", [Keep.margin, Keep.naive])
+def test_one_trial_and_one_comparison_are_asked_for(keep: Keep) -> None:
+    """In this order, and never the champion's."""
+    given = settings(keep=keep)
+    assert rules.judge(evidence(looks=[]), given) is Ask.candidate
+    assert rules.judge(evidence(Tried(Outcome.scored, 1.0), looks=[]), given) is Ask.comparison
+    assert rules.judge_baseline([], given) is Ask.candidate
+
+
+@pytest.mark.parametrize(("gain", "kept"), [(1e-6, True), (0.0, False), (-1e-6, False)])
+def test_naive_keeps_whatever_is_better(gain: float, kept: bool) -> None:
+    """By however little, and whatever `min_gain` says; no score is no score here too."""
+    given = settings(keep=Keep.naive, min_gain=0.5)
+    judgement = judge(Outcome.scored, 1.0, comparison(-gain), given)
+    assert (judgement.decision is Decision.kept) == kept
+    assert judge(Outcome.crash, 1.0, comparison(-1), given).decision is Decision.discarded
+    assert judge(Outcome.scored, math.nan, comparison(-1), given).decision is Decision.discarded
+    assert judge(Outcome.scored, 1.0, None, given).decision is Decision.discarded
+
+
+@pytest.mark.parametrize("keep", [Keep.margin, Keep.naive])
+def test_on_an_exact_tie_the_smaller_program_is_kept(keep: Keep) -> None:
+    """Alike on every example; a mean that is only equal, or a program of the same size, is none."""
+    tie = comparison(1e-17, standard_error=0.0)
+    for compared, smaller, kept in (
+        (tie, True, True),
+        (tie, False, False),
+        (comparison(0.0), True, False),
+    ):
+        given = settings(Goal.minimize, keep=keep)
+        judgement = judge(Outcome.scored, 1.0, compared, given, smaller=smaller)
+        assert (judgement.decision is Decision.kept) == kept

@@ -18,12 +18,15 @@ from controller.ledger import Experiment, Halt, Ledger
 from controller.repository import Repository
 from controller.run import Run
 from controller.verify import verify
+from sandbox.api import Outcome
 from sandbox.fake import FakeSandbox
 from sandbox.receipts import Receipts
 from tests.unit.toy import drive, ledger_of, opened, with_settings
 
 EXPERIMENTS = 2
-FILES = with_settings(min_gain=0.001)
+TRIALS = 5 + 1 + 2 * 3 + 1
+"""The noise floor, a gain that is screened and confirmed beside the champion, and no gain."""
+FILES = with_settings(keep="confirmed", min_gain=0.001)
 STEPS: list[tuple[type, str]] = [
     *(
         (Ledger, name)
@@ -32,6 +35,9 @@ STEPS: list[tuple[type, str]] = [
             "begin_session",
             "propose",
             "start",
+            "begin_trial",
+            "finish_trial",
+            "add_look",
             "measure",
             "decide",
             "record",
@@ -88,13 +94,18 @@ def story(home: Path) -> list[Experiment]:
     sandbox = FakeSandbox(home, landscape=landscape)
     with ledger_of() as ledger:
         experiments, tally = ledger.experiments(), ledger.tally()
+        trials = [trial for e in experiments for trial in ledger.trials(e.number)]
         candidates = ledger.candidates()
         row = ledger.run()
     assert row is not None
-    keys = [f"{row.id}-{experiment.number}-1" for experiment in experiments]
-    assert sandbox.executed == keys
-    assert [e.trial_key for e in experiments] == keys
-    assert [e.score for e in experiments] == [sandbox.result(key).score for key in keys]
+    firsts = [f"{row.id}-{experiment.number}-1" for experiment in experiments]
+    assert [e.trial_key for e in experiments] == firsts
+    assert [e.score for e in experiments] == [sandbox.result(key).score for key in firsts]
+    assert sorted(sandbox.executed) == sorted(trial.key for trial in trials)
+    assert len(sandbox.executed) == len(set(sandbox.executed))
+    assert {trial.outcome for trial in trials} == {Outcome.scored}
+    if len(experiments) == 1 + EXPERIMENTS:
+        assert len(trials) == TRIALS
     assert tally.refused == 0
     with opened(sandbox, files=FILES) as run:
         repository = run.folder / "repository"

@@ -12,15 +12,8 @@ from msgspec.structs import replace
 
 from controller.decision import Decision, Judgement
 from controller.errors import Failed, NotFound
-from controller.ledger import (
-    MIGRATIONS,
-    Experiment,
-    Halt,
-    Ledger,
-    NewRun,
-    RunLimits,
-    State,
-)
+from controller.ledger import Experiment, Halt, Ledger, NewRun, RunLimits, State
+from controller.ledger.database import _MIGRATIONS
 from sandbox.api import Goal, Outcome, TaskSettings, TrialResult
 
 RUN = NewRun(
@@ -73,7 +66,8 @@ def finish(ledger: Ledger, outcome: Outcome = Outcome.scored, judgement: Judgeme
     number = unfinished(ledger).number
     key = f"abc-{number}-1"
     ledger.start(unfinished(ledger), key)
-    ledger.measure(unfinished(ledger), replace(RESULT, key=key, outcome=outcome))
+    ledger.finish_trial(replace(RESULT, key=key, outcome=outcome))
+    ledger.measure(unfinished(ledger))
     ledger.decide(unfinished(ledger), judgement, "message")
     ledger.record(unfinished(ledger), f"{number:040x}")
 
@@ -108,7 +102,8 @@ def test_states_follow_each_other(ledger: Ledger) -> None:
     states = [unfinished(ledger).state]
     ledger.start(unfinished(ledger), "abc-0-1")
     states.append(unfinished(ledger).state)
-    ledger.measure(unfinished(ledger), RESULT)
+    ledger.finish_trial(RESULT)
+    ledger.measure(unfinished(ledger))
     states.append(unfinished(ledger).state)
     ledger.decide(unfinished(ledger), KEPT, "message")
     states.append(unfinished(ledger).state)
@@ -125,7 +120,7 @@ def test_states_follow_each_other(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda ledger, e: ledger.measure(e, RESULT),
+        lambda ledger, e: ledger.measure(e),
         lambda ledger, e: ledger.decide(e, KEPT, ""),
         lambda ledger, e: ledger.record(e, "f" * 40),
     ],
@@ -240,7 +235,7 @@ def test_a_failing_change_leaves_nothing_behind(
 def test_a_score_that_is_no_number_is_stored_as_none(ledger: Ledger) -> None:
     """SQLite has no NaN; nothing downstream has to expect one."""
     ledger.start(unfinished(ledger), "abc-0-1")
-    ledger.measure(unfinished(ledger), replace(RESULT, score=math.nan))
+    ledger.finish_trial(replace(RESULT, score=math.nan))
     assert unfinished(ledger).score is None
 
 
@@ -253,13 +248,13 @@ def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         Ledger(tmp_path / "ledger.sqlite", writing=True)
 
 
-@pytest.mark.parametrize("version", range(len(MIGRATIONS)))
+@pytest.mark.parametrize("version", range(len(_MIGRATIONS)))
 def test_many_may_open_an_old_ledger_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
 ) -> None:
     """The page looks at a ledger while it is made: each migration is made once, by one of them."""
     with monkeypatch.context() as old:
-        old.setattr("controller.ledger.MIGRATIONS", MIGRATIONS[:version])
+        old.setattr("controller.ledger.database._MIGRATIONS", _MIGRATIONS[:version])
         Ledger(tmp_path / "ledger.sqlite", writing=True).close()
     together = threading.Barrier(6)
 
@@ -270,8 +265,8 @@ def test_many_may_open_an_old_ledger_at_once(
 
     with ThreadPoolExecutor(6) as pool:
         versions = list(pool.map(opened, range(6)))
-    assert versions[0] == len(MIGRATIONS)
-    assert set(versions) <= {0, len(MIGRATIONS)}, "nobody sees half of it"
+    assert versions[0] == len(_MIGRATIONS)
+    assert set(versions) <= {0, len(_MIGRATIONS)}, "nobody sees half of it"
 
 
 def test_changes_are_durable(ledger: Ledger, tmp_path: Path) -> None:

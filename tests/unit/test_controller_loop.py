@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from controller import ledger as ledger_module
 from controller.agents.base import Candidate, Unfit
 from controller.decision import Decision
 from controller.halting import DISHONEST, ERRORS_IN_A_ROW, REFUSALS_IN_A_ROW
-from controller.ledger import Halt, RunLimits, State
+from controller.ledger import Halt, RunLimits, State, database
 from sandbox.api import CANDIDATE_BYTES, Comparison, OnProgress, TrialRequest, TrialResult
 from sandbox.errors import BadRequest, EngineUnavailable
 from sandbox.fake import FakeSandbox
@@ -244,7 +243,7 @@ def test_hours_are_those_of_all_sessions(monkeypatch: pytest.MonkeyPatch) -> Non
         now += timedelta(minutes=1)
         return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
-    monkeypatch.setattr(ledger_module, "_now", ticking)
+    monkeypatch.setattr(database, "_now", ticking)
     sandbox = fake()
     with opened(sandbox, most_experiments=2, most_hours=1) as run:
         assert drive(run, sandbox).halt is Halt.experiments

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from controller.decision import Decision
+from controller.decision.noise import Noise
 from controller.ledger import Experiment, State
 from controller.visible import LOG_LETTERS, Seen, View, seen, step
 from sandbox.api import Feedback, Goal, Outcome, TaskSettings
@@ -65,10 +66,13 @@ WINNER = replace(LOSER, decision=Decision.kept, score=0.876, gain=0.124)
 
 
 def told(
-    experiment: Experiment, given_settings: TaskSettings, champion: Experiment | None = BASELINE
+    experiment: Experiment,
+    given_settings: TaskSettings,
+    champion: Experiment | None = BASELINE,
+    noise: Noise | None = None,
 ) -> Seen:
     """What an agent sees of it."""
-    return seen(experiment, champion, given_settings, candidate="", log="")
+    return seen(experiment, champion, given_settings, noise=noise, candidate="", log="")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +168,9 @@ def test_without_a_score_none_is_told(outcome: Outcome, feedback: Feedback) -> N
 def test_the_rehearsal_is_public_in_full() -> None:
     """Its score, its reason and the end of the log, made safe to show."""
     failed = replace(LOSER, outcome=Outcome.crash, score=None, trial_reason="Bad\x1b[0m")
-    view = seen(failed, BASELINE, settings(), candidate="source", log="a" * 5000 + "\x1b")
+    view = seen(
+        failed, BASELINE, settings(), noise=None, candidate="source", log="a" * 5000 + "\x1b"
+    )
     assert view.rehearsal_score == 1.01
     assert view.reason == "Bad\ufffd[0m"
     assert len(view.log) <= LOG_LETTERS
@@ -185,7 +191,19 @@ def test_the_rehearsal_is_public_in_full() -> None:
 )
 def test_the_step(min_gain: float, standard_error: float | None, score: float, unit: float) -> None:
     """The margin; else the standard error, never finer than three digits; else two digits."""
-    assert step(settings(min_gain=min_gain), standard_error, score) == pytest.approx(unit)
+    assert step(settings(min_gain=min_gain), None, standard_error, score) == pytest.approx(unit)
+
+
+@pytest.mark.parametrize(
+    ("min_gain", "deviation", "unit"),
+    [(0.0, 0.0123, 0.02), (0.0, 0.02, 0.02), (0.0, 3.4, 4.0), (0.005, 0.0123, 0.005), (0, 0, 0.1)],
+)
+def test_the_noise_floor_is_the_step(min_gain: float, deviation: float, unit: float) -> None:
+    """Up to its next digit, where the task names no gain; no noise is as no floor."""
+    noise = Noise(variance=deviation**2, degrees=4)
+    assert step(settings(min_gain=min_gain), noise, None, 1.234) == pytest.approx(unit)
+    if deviation == 3.4:
+        assert told(WINNER, settings(min_gain=0), noise=noise).score == 0.0
 
 
 def test_what_is_not_decided_is_not_shown() -> None:

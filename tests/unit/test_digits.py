@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from sandbox.api import Keep
 from sandbox.candidate import warm_modules
 from sandbox.settings import parse_program
 from sealed_task import Folders, Invalid, Predictors
@@ -221,5 +222,5 @@ def test_the_front_matter_is_accepted_and_asks_for_little() -> None:
     settings, prose = parse_program((DIGITS / "program.md").read_text("utf-8"))
     assert (settings.budget_seconds, settings.cpus, settings.gpus) == (3, 1, 0)
     assert settings.metric == "bits"
-    assert settings.min_gain > 0
+    assert settings.keep is Keep.confirmed
     assert "Handwritten digits" in prose

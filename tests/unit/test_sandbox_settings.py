@@ -61,7 +61,10 @@ def test_every_key_is_taken() -> None:
         "image": "registry.example:5000/mine/agent@sha256:abc",
         "scorer_image": "mine/scorer:2",
         "feedback": "ladder",
+        "keep": "naive",
         "min_gain": 0.25,
+        "false_keeps_per_100": 0.5,
+        "noise_seeds": 7,
     }
     assert set(keys) == set(TaskSettings.__struct_fields__)
     settings, prose = parse_program(program(keys, "Do well.\n\n---\n\nMore."))
@@ -159,7 +162,10 @@ WRONG = [
     ("scorer_image", '""'),
     ("scorer_image", "--privileged"),
     ("feedback", "loud"),
+    ("keep", "lucky"),
     ("min_gain", "much"),
+    ("false_keeps_per_100", "few"),
+    ("noise_seeds", "5.5"),
 ]
 """A setting, and YAML that is none of its values."""
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from controller.agents.marks import Choice, marked
-from sandbox.api import Feedback, Goal, TaskSettings
+from sandbox.api import Feedback, Goal, Keep, TaskSettings
 from sandbox.settings import BOUNDS, parse_program
 from tests.support.predictors import local_predictors
 from tests.support.tasks import ROOT, load_module, prepared
@@ -63,7 +63,12 @@ def test_the_bounds_are_the_codes(key: str) -> None:
 
 @pytest.mark.parametrize(
     ("key", "words"),
-    [("goal", list(Goal)), ("feedback", list(Feedback)), ("gpus", [0, 1, "auto"])],
+    [
+        ("goal", list(Goal)),
+        ("feedback", list(Feedback)),
+        ("keep", list(Keep)),
+        ("gpus", [0, 1, "auto"]),
+    ],
 )
 def test_the_words_are_the_codes(key: str, words: list[Any]) -> None:
     """A setting with a closed list of values has that list on the page."""

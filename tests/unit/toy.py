@@ -25,6 +25,7 @@ PROGRAM = """\
 metric: bits
 goal: minimize
 budget_seconds: 2
+keep: margin
 min_gain: 0.005
 ---
 Make it better.

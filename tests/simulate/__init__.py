@@ -1,0 +1,1 @@
+"""Keep rules against candidates whose true gain is known: `make simulate`."""
