@@ -86,7 +86,7 @@ def least_gain(noise: Noise, champion_trials: int, settings: TaskSettings) -> fl
     """The smallest gain that all looks together can tell from luck, whatever the examples say."""
     most = LOOKS[-1]
     error = noise.deviation * math.sqrt(1 / most + 1 / (champion_trials + most))
-    return error * t_quantile(_level(settings), noise.degrees + most)
+    return max(settings.min_gain, error * t_quantile(_level(settings), noise.degrees + most))
 
 
 def _level(settings: TaskSettings) -> float:

@@ -4,9 +4,11 @@ import math
 from collections.abc import Iterator
 from statistics import median, stdev
 
+from controller.decision.confirmed import least_gain
+from controller.decision.noise import pooled
 from controller.task_check.measure import Measured
 from controller.text import one_line, sized, spoken
-from sandbox.api import Check, Goal, Outcome, Task, TaskSettings, TrialResult, Verdict
+from sandbox.api import Check, Goal, Keep, Outcome, Task, TaskSettings, TrialResult, Verdict
 
 _NIGHT_SECONDS = 8 * 3600
 _FEW_EXPERIMENTS = 50
@@ -120,13 +122,16 @@ def _spread(settings: TaskSettings, scores: list[float], span: float | None) -> 
             "Seeds differ by so much that gains can hardly be told from luck: more held-out "
             "examples, a longer budget, or a steadier train.py.",
         )
+    if settings.keep is Keep.confirmed:
+        least = least_gain(pooled([scores]), settings.noise_seeds, settings)
+        return _passed("spread", f"{told}; `confirmed` can tell gains of {least:.2g} from luck.")
     if settings.min_gain < _SPREADS * noise:
         return _check(
             "spread",
             Verdict.warning,
             f"{told}; min_gain is {settings.min_gain:g}.",
-            f"Luck passes: set min_gain to {_SPREADS * noise:.1g} or more, "
-            "or make the score steadier.",
+            f"Luck passes: set min_gain to {_SPREADS * noise:.1g} or more, take "
+            "`keep: confirmed`, or make the score steadier.",
         )
     return _passed("spread", f"{told}; min_gain is {settings.min_gain:g}.")
 

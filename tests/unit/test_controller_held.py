@@ -11,7 +11,7 @@ from controller import run as run_module
 from controller.halting import FREE_BYTES
 from controller.ledger import Experiment, Halt, RunLimits, State, Wanted
 from controller.runs import find_run, want
-from sandbox.api import OnProgress, Progress, Stage, TrialRequest, TrialResult
+from sandbox.api import Keep, OnProgress, Progress, Stage, TrialRequest, TrialResult
 from sandbox.errors import NoSpace
 from tests.unit.toy import Scripted, Watched, candidates, drive, fake, ledger_of, opened
 
@@ -157,12 +157,18 @@ def test_a_ledger_of_the_first_version_is_read_and_written() -> None:
             "DROP TABLE control; DROP TABLE now; ALTER TABLE run DROP COLUMN plateau;"
             "ALTER TABLE run DROP COLUMN dockerfile;"
             "ALTER TABLE run DROP COLUMN scorer_dockerfile;"
+            "DROP VIEW telling; DROP VIEW dethroned; DROP TABLE looks;"
+            "ALTER TABLE trials DROP COLUMN asked_by; ALTER TABLE trials DROP COLUMN vault_score;"
+            "ALTER TABLE experiments DROP COLUMN low; ALTER TABLE experiments DROP COLUMN high;"
+            "UPDATE run SET settings = json_remove(settings, '$.keep');"
             "PRAGMA user_version = 1;"
         )
     with ledger_of() as ledger:
         row = ledger.run()
         assert row is not None
         assert row.limits == RunLimits(most_experiments=1)
+        assert row.settings.keep is Keep.margin, "there was no other rule"
+        assert {trial.asked_by for trial in ledger.trials(1)} == {1}
         assert ledger.wanted() is Wanted.running
         assert ledger.accepted() == []
         assert [type(e) for e in ledger.experiments()] == [Experiment, Experiment]

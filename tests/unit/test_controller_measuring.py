@@ -15,7 +15,9 @@ from controller.status import status_of
 from controller.vault import revealed_trials
 from sandbox.api import OnProgress, Outcome, TrialRequest, TrialResult, no_progress
 from sandbox.fake import FakeSandbox
+from tests.unit.command import Sealed, document, replayed
 from tests.unit.toy import Scripted, Watched, candidates, drive, ledger_of, opened, with_settings
+from tests.unit.web import asking, page
 
 FILES = replace(
     with_settings(keep="confirmed", min_gain=0),
@@ -158,18 +160,22 @@ def test_the_vault_is_asked_in_confirming_trials_alone() -> None:
         assert request.vault == (not request.key.endswith("-1"))
 
 
-def test_the_vault_is_in_nothing_that_an_agent_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.claim("vault-is-sealed")
+def test_the_vault_is_in_nothing_that_an_agent_is_given() -> None:
     """Two runs that differ in vault scores alone look the same from there, commits included."""
-    told = []
+    told, decided = [], []
     for name, vault in (("a", 0.0), ("b", 0.75)):
         sandbox = Asked(vault=vault)
         with opened(sandbox, files=FILES, name=name) as run:
             drive(run, sandbox, Scripted(*candidates(BETTER, "score=2")))
             told.append((run.view(), [e.message for e in run.ledger.experiments()]))
+            decided.append([(e.decision, e.gain) for e in run.ledger.experiments()])
             assert {t.vault_score for t in run.ledger.trials(1)} != {None}
     assert told[0] == told[1]
+    assert decided[0] == decided[1]
 
 
+@pytest.mark.claim("vault-is-sealed")
 def test_the_vault_is_revealed_of_kept_candidates_alone() -> None:
     """An operator who chose by it would fit the run to it."""
     went(Asked(), "score=0.95 noise=0.01 later=crash", "score=0.7 noise=0.6", BETTER)
@@ -226,6 +232,40 @@ def test_progress_says_what_a_trial_is_for() -> None:
     told = list(dict.fromkeys(detail.removesuffix(", vault") for detail in details))
     assert told[:5] == [f"noise floor, seed {n} of 5" for n in range(1, 6)]
     assert {"", "confirming, trial 1", "champion 0 again, to compare with"} <= set(told)
+
+
+def test_the_page_has_noise_vault_and_trials() -> None:
+    """Of a kept experiment all of it; of one that is not kept no score on the vault."""
+    went(Asked(vault=0.9), BETTER)
+    with asking() as client:
+        run = client.get("/index.json").json()["run"]
+        shown, kept = page(client, "/").text, page(client, "/runs/run/experiments/1").text
+        trials = client.get("/runs/run/experiments/1.json").json()["trials"]
+    assert run["noise"]["trials"] == 5
+    assert run["vault"]["alarm"]
+    assert "Noise between seeds" in shown
+    assert "believe the vault" in shown
+    assert "the screen" in kept
+    assert "95 %" in kept
+    assert [trial["vault_score"] is None for trial in trials] == [
+        True,
+        *[False] * (len(trials) - 1),
+    ]
+
+
+def test_the_command_line_has_noise_vault_and_trials(sealed: Sealed) -> None:
+    """Said beforehand, told in words when it is measured, and shown afterwards."""
+    for name, text in (("program.md", FILES.program), ("train.py", FILES.train)):
+        (Path("tasks") / "toy" / name).write_text(text)
+    replayed(sealed, f"# fake: {BETTER}\n")
+    status = sealed("status", "run").output
+    assert "noise:       seeds differ by" in status
+    assert "vault:       gain" in status
+    out = sealed("experiment", "show", "run", "1").output
+    assert "the screen" in out
+    assert "confirming" in out
+    assert "95 %" in out
+    assert document(sealed("experiment", "show", "run", "0", "--json"))["tried"][4]["asked_by"] == 0
 
 
 def test_a_judgement_needs_no_more_than_was_measured() -> None:

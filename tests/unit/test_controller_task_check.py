@@ -11,12 +11,14 @@ from msgspec.structs import replace
 
 from controller.task_check import Measured, findings, measure, trials
 from controller.task_check.measure import BASELINES, KINDS, knows_nothing
-from sandbox.api import Goal, Outcome, Task, TaskSettings, TrialResult, Verdict
+from sandbox.api import Goal, Keep, Outcome, Task, TaskSettings, TrialResult, Verdict
 from sandbox.candidate import check_candidate
 from sealed_task import Array, Text
 from sealed_task.expect import Expect, set_expected
 
-SETTINGS = TaskSettings(metric="bits", goal=Goal.minimize, budget_seconds=10, min_gain=0.1)
+SETTINGS = TaskSettings(
+    metric="bits", goal=Goal.minimize, budget_seconds=10, keep=Keep.margin, min_gain=0.1
+)
 RESULT = TrialResult(
     key="k",
     task="t",
@@ -104,6 +106,13 @@ def test_a_baseline_without_noise_is_no_warning() -> None:
     """The same score with every seed, even where the span is narrow."""
     found = verdicts(measured(baselines(1.0, 1.0, 1.0), constant=replace(RESULT, score=1.001)))
     assert found["spread"][0] is Verdict.passed
+
+
+def test_under_confirmed_luck_needs_no_margin() -> None:
+    """The rule takes the noise into account; what it can find is told."""
+    verdict, text = verdicts(measured(baselines(1.0, 1.1, 0.9)), keep=Keep.confirmed)["spread"]
+    assert verdict is Verdict.passed
+    assert "`confirmed` can tell gains of 0.19 from luck" in text
 
 
 def test_where_nothing_scores_without_knowing_the_reason_is_told() -> None:

@@ -1,6 +1,6 @@
 -- Several trials an experiment. The champion's go on while candidates are compared with it, so a
 -- trial has the experiment in whose course it was run: its own, or a later one.
-ALTER TABLE trials ADD COLUMN asked_by INTEGER REFERENCES experiments (number) ON DELETE CASCADE;
+ALTER TABLE trials ADD COLUMN asked_by INTEGER;
 UPDATE trials SET asked_by = experiment;
 
 -- On the split whose score no agent is told: for the operator, of what was kept.
