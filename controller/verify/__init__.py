@@ -6,13 +6,14 @@ the receipt and of the experiment that it was found at.
 
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
-from controller.errors import NotFound
+from controller.errors import Failed, NotFound
 from controller.runs import PUBLIC_KEY, reading
 from controller.verify.chain import read_chain
 from controller.verify.decisions import check_decisions
-from controller.verify.envelope import read_key
+from controller.verify.envelope import Key, read_key
 from controller.verify.finding import Finding
 from controller.verify.ledger import check_ledger
 from controller.verify.repository import check_repository
@@ -42,11 +43,21 @@ class Verified(Struct, frozen=True, kw_only=True):
 
 
 def verify(folder: Path, key_file: Path | None) -> Verified:
-    """Check the run in a folder. Raises `NotFound`, `Unusable`."""
+    """Check the run in a folder. Raises `NotFound`, `Unusable`, `Failed`."""
     file = key_file or folder / PUBLIC_KEY
     if not file.exists():
         raise NotFound(f"No public key is in {file}.", "Give one by --key: `sealed doctor --key`.")
     key = read_key(file)
+    try:
+        return _verify(folder, key, key_is_the_runs=key_file is None)
+    except (msgspec.MsgspecError, ValueError, LookupError) as fault:
+        # Others may have made the file: its rows can be anything.
+        raise Failed(
+            f"The ledger of {folder.name} has rows that no run writes: {fault}.", "Ask for a copy."
+        ) from None
+
+
+def _verify(folder: Path, key: Key, *, key_is_the_runs: bool) -> Verified:
     with reading(folder) as (ledger, row):
         chain = read_chain(ledger.receipts(), key, row.id)
         experiments = ledger.experiments()
@@ -62,7 +73,7 @@ def verify(folder: Path, key_file: Path | None) -> Verified:
         task=row.task_name,
         task_hash=row.task_hash,
         key=key.keyid,
-        key_is_the_runs=key_file is None,
+        key_is_the_runs=key_is_the_runs,
         receipts=chain.length,
         trials=len(trials),
         experiments=len(experiments),

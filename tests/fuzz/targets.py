@@ -15,6 +15,7 @@ import msgspec
 from controller.decision import Decision
 from controller.message import commit_message
 from controller.text import one_line, printable
+from controller.verify.envelope import Broken, read_receipt
 from controller.visible import Seen
 from sandbox import limits
 from sandbox.api import (
@@ -38,6 +39,7 @@ from sandbox.streams import Frame, FrameReader, Stream
 from sandbox.trial import OurFault, _scored
 from sandbox.wire import Name, Sides
 from sealed_task import frames
+from tests.fuzz.seeds import KEY, RECEIPT
 
 MOST = 512
 """Longest payload that the frame readers here accept."""
@@ -200,6 +202,14 @@ def scorers_score(data: bytes) -> None:
             assert abs(scored.mean) <= limits.VALUE
 
 
+def receipt(data: bytes) -> None:
+    """Only the very line that was signed is a receipt; anything else is refused as broken."""
+    line = data.decode(errors="replace")
+    with contextlib.suppress(Broken):
+        read_receipt(line, KEY)
+        assert line == RECEIPT
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "frames": frame_reader,
     "stream": engine_stream,
@@ -208,6 +218,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "hypothesis": hypothesis_text,
     "front-matter": front_matter,
     "api": api_message,
+    "receipt": receipt,
     "score": scorers_score,
 }
 """By the name that `python -m tests.fuzz NAME` takes."""

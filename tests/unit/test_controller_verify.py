@@ -11,6 +11,7 @@ import git
 import msgspec
 import pytest
 
+from controller.errors import Failed
 from controller.verify import Finding, verify
 from sandbox.api import TrialRequest
 from sandbox.fake import FakeSandbox
@@ -283,6 +284,23 @@ def test_a_commit_without_a_receipt_is_named(folder: Path) -> None:
         next(problem for problem in found if problem.startswith(f"`main` is at {commit}")),
         f"The commit {commit} at refs/experiments/99 has no receipt.",
     ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE experiments SET decided_at = 'yesterday' WHERE number = 1",
+        "UPDATE experiments SET parent = 77 WHERE number = 1",
+        "UPDATE run SET settings = '{}'",
+        "UPDATE trials SET outcome = 'won' WHERE experiment = 1",
+    ],
+)
+def test_a_ledger_that_no_run_writes_is_refused(folder: Path, change: str) -> None:
+    """A stranger's file may have anything in its rows; that is told, and nothing breaks."""
+    with sqlite3.connect(folder / "ledger.sqlite") as db:
+        assert db.execute(change).rowcount == 1
+    with pytest.raises(Failed, match="rows that no run writes"):
+        verify(folder, None)
 
 
 def test_a_moved_ref_and_a_lost_object_are_named(folder: Path) -> None:
