@@ -75,6 +75,8 @@ class Receipts:
         self._lock = threading.Lock()
         self._chains: dict[str, _Chain] = {}
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for draft in folder.glob("*.draft"):  # of a process that was killed
+            draft.unlink()
         self._file = folder / "key.pem"
         if not self._file.exists():
             write_whole(self._file, _new_key())
