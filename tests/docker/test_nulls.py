@@ -1,0 +1,70 @@
+"""Candidates that change nothing, on the real `tasks/text`: none is kept. Twenty minutes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from controller.agents.base import Candidate
+from controller.decision import Decision
+from controller.ledger import NewRun, RunLimits
+from controller.loop import Loop
+from controller.run import Run
+from controller.task import read_task
+from sandbox.api import Goal
+from sandbox.service import Service
+from tests.unit.toy import Scripted, Watched
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(7200)]
+
+TEXT = Path(__file__).parents[2] / "tasks" / "text"
+CANDIDATES = 40
+
+
+def nulls(train: str) -> Iterator[Candidate]:
+    """Half are comments, half fix a seed: as good as the first `train.py`, and no better."""
+    seeded = "    torch.manual_seed(seed)\n    rng = np.random.default_rng(seed)\n"
+    assert seeded in train
+    for number in range(CANDIDATES):
+        if number % 2:
+            yield Candidate(source=f"{train}# {number}\n", hypothesis=f"comment {number}")
+        else:
+            fixed = seeded.replace("(seed)", f"({number})")
+            yield Candidate(source=train.replace(seeded, fixed), hypothesis=f"seed {number}")
+
+
+def test_none_of_forty_candidates_that_change_nothing_is_kept(
+    service: Service, tmp_path: Path
+) -> None:
+    """By `confirmed`; the report has what the first trials alone would have led `naive` to keep."""
+    files = read_task(TEXT)
+    task = service.prepare(files)
+    new = NewRun(
+        id="nulls",
+        task_name=files.name,
+        task_hash=task.hash,
+        program=files.program,
+        prepare=files.prepare,
+        dockerfile=files.dockerfile,
+        scorer_dockerfile=files.scorer_dockerfile,
+        settings=task.settings,
+        agent="replay",
+        agent_source=None,
+        limits=RunLimits(),
+    )
+    with Run.opened(tmp_path, new, files.train) as run:
+        Loop(run, Scripted(*nulls(files.train)), service, Watched()).drive()
+        experiments = run.ledger.experiments()
+        firsts = [run.ledger.trials(e.number)[0].score for e in experiments]
+        trials = sum(e.trials for e in experiments)
+        floor = experiments[0].decision_reason
+    assert task.settings.goal is Goal.minimize
+    kept = [e.number for e in experiments[1:] if e.decision is Decision.kept]
+    best, naive = float("inf"), -1
+    for score in firsts:
+        assert score is not None
+        if score < best:
+            best, naive = score, naive + 1
+    print(f"\nkept by confirmed: {kept}; by naive: {naive}; {trials} trials. {floor}")
+    assert len(experiments) == CANDIDATES + 1
+    assert kept == []
