@@ -7,6 +7,7 @@ effect of one.
 """
 
 import sqlite3
+from contextlib import suppress
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -58,24 +59,33 @@ class Loop:
     def drive(self) -> Halted:
         """Go on with the run until it halts; says why."""
         try:
-            self._ledger.begin_session()
+            self._ledger.begin_session(self._run.new_receipts(self._sandbox))
             end = self._until_halted()
         except NoSpace as fault:
             end = Halted(halt=Halt.disk, detail=str(fault))
         except (OSError, sqlite3.Error) as fault:
             end = self._full(fault)
         except KeyboardInterrupt:
-            self._ledger.end_session(Halt.interrupted, "A person or the system stopped it.")
+            self._end_session(Halt.interrupted, "A person or the system stopped it.")
             raise
         except (ControllerError, SandboxError) as fault:
-            self._ledger.end_session(Halt.failed, str(fault))
+            self._end_session(Halt.failed, str(fault))
             raise
         try:
-            self._ledger.end_session(end.halt, end.detail)
+            self._end_session(end.halt, end.detail)
         except sqlite3.Error as fault:
             full = self._full(fault)  # then the session is as after a kill
             return end if end.halt is Halt.disk else full
         return end
+
+    def _end_session(self, halt: Halt, detail: str) -> None:
+        """Say why it ended, and have the receipts closed, if the sandbox still answers."""
+        receipts: list[str] = []
+        with suppress(SandboxError, ControllerError, OSError):
+            kept = self._ledger.kept_trials()
+            self._sandbox.close_run(self._run.row.id, kept)
+            receipts = self._run.new_receipts(self._sandbox)
+        self._ledger.end_session(halt, detail, receipts)
 
     def _full(self, fault: Exception) -> Halted:
         """Halt where an error means that there is no space; raise it where it does not."""

@@ -56,7 +56,8 @@ def measure(run: Run, sandbox: Sandbox, experiment: Experiment, on_progress: OnP
                 ledger.measure(experiment)
                 return
             case Ask.comparison:
-                ledger.add_look(number, _look(run, sandbox, experiment))
+                look = _look(run, sandbox, experiment)
+                ledger.add_look(number, look, run.new_receipts(sandbox))
             case Ask.candidate:
                 _begin(run, of=number, asked_by=number)
             case Ask.champion:
@@ -75,6 +76,8 @@ def _run(run: Run, sandbox: Sandbox, trial: Trial, on_progress: OnProgress) -> N
         task=run.row.task_hash,
         candidate=run.ledger.candidate(trial.experiment),
         vault=trial.number > 1,
+        run=run.row.id,
+        accepted=tuple(sorted({found.finding for found in run.ledger.accepted()})),
     )
     what = _in_words(trial, run.row.settings)
 
@@ -86,7 +89,8 @@ def _run(run: Run, sandbox: Sandbox, trial: Trial, on_progress: OnProgress) -> N
 
     if run.is_stopped():
         raise Stopped
-    run.ledger.finish_trial(run_trial(sandbox, request, tell, run.is_stopped))
+    result = run_trial(sandbox, request, tell, run.is_stopped)
+    run.ledger.finish_trial(result, run.new_receipts(sandbox))
 
 
 def _look(run: Run, sandbox: Sandbox, experiment: Experiment) -> Look:
@@ -99,7 +103,8 @@ def _look(run: Run, sandbox: Sandbox, experiment: Experiment) -> Look:
     comparison: Comparison | None = None
     # A scorer that gives another number of values than before must not stop the run.
     with suppress(BadRequest):
-        comparison = sandbox.compare([t.key for t in candidate], [t.key for t in champion])
+        first, second = ([t.key for t in side] for side in (candidate, champion))
+        comparison = sandbox.compare(first, second, run.row.id)
     return Look(
         candidate_trials=len(candidate),
         champion_trials=len(champion),

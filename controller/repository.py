@@ -23,21 +23,32 @@ import os
 import re
 import shutil
 import zlib
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
+from typing import Self
 
 # Importing git looks for a git program and fails where there is none; none is needed here.
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 import tenacity
-from git import BaseIndexEntry, Commit, IndexEntry, IndexFile, Reference, Repo
+from git import (
+    BaseIndexEntry,
+    Commit,
+    IndexEntry,
+    IndexFile,
+    InvalidGitRepositoryError,
+    NoSuchPathError,
+    Reference,
+    Repo,
+)
 from git.objects.fun import tree_to_stream
-from gitdb import IStream, LooseObjectDB  # type: ignore[import-untyped]
-from gitdb.exc import ODBError  # type: ignore[import-untyped]
+from gitdb import GitDB, IStream, LooseObjectDB  # type: ignore[import-untyped]
+from gitdb.exc import BadObject, ODBError  # type: ignore[import-untyped]
 from gitdb.pack import PackEntity, PackIndexFile  # type: ignore[import-untyped]
 
+from controller.errors import NotFound
 from sandbox.api import TaskFiles
 
 _MAIN = "refs/heads/main"
@@ -68,7 +79,7 @@ class Repository:
         self._git = folder / ".git"
         if not self._git.exists():
             self._make()
-        self._repo = self._open()
+        self._repo = _opened(folder)
         # A lock or a draft that is there now was left by a killed process of this run.
         for left in (
             *(self._git / name for name in ("index.lock", "packed-refs.lock")),
@@ -84,15 +95,8 @@ class Repository:
 
     def commit(self, files: TaskFiles, message: str, *, parent: str | None, when: datetime) -> str:
         """Store a commit and give its id; the same arguments give the same id. Moves no ref."""
-        blobs = [(self._store("blob", data), name) for name, data in _contents(files)]
-        tree = BytesIO()
-        tree_to_stream([(blob, _FILE_MODE, name) for blob, name in blobs], tree.write)
-        lines = [f"tree {self._store('tree', tree.getvalue()).hex()}"]
-        if parent is not None:
-            lines.append(f"parent {parent}")
-        stamp = f"{_AUTHOR} {int(when.timestamp())} +0000"
-        lines += [f"author {stamp}", f"committer {stamp}", "", message]
-        return self._store("commit", "\n".join(lines).encode()).hex()
+        objects = objects_of(files, message, parent=parent, when=when)
+        return [self._store(kind, data) for kind, data in objects][-1].hex()
 
     def experiment(self, number: int) -> str | None:
         """The commit of an experiment; None: there is none."""
@@ -134,19 +138,9 @@ class Repository:
         (draft / "config").write_text(_CONFIG)
         draft.rename(self._git)
 
-    def _open(self) -> Repo:
-        """GIT_DIR and its kin, set where sealed is started from a git hook, lead elsewhere."""
-        theirs = {name: os.environ[name] for name in os.environ if name.startswith("GIT_")}
-        for name in theirs:
-            del os.environ[name]
-        try:
-            return Repo(self._folder, odbt=LooseObjectDB, expand_vars=False)
-        finally:
-            os.environ.update(theirs)
-
     def _store(self, kind: str, data: bytes) -> bytes:
         """Store an object so that it outlives a power cut; its binary id."""
-        binary = _object_id(kind, data)
+        binary = object_id(kind, data)
         name = binary.hex()
         path = self._git / "objects" / name[:2] / name[2:]
         if path.exists() and path.stat().st_size == 0:
@@ -198,7 +192,7 @@ class Repository:
         """A power cut may have left half of it; git then says so, and it is not packed."""
         try:
             stored = self._repo.odb.stream(name)
-            return _object_id(stored.type.decode(), stored.read()) == name
+            return object_id(stored.type.decode(), stored.read()) == name
         except (ODBError, OSError, ValueError, zlib.error):
             return False
 
@@ -239,7 +233,7 @@ class Repository:
         index = IndexFile(self._repo)
         index.entries = {
             (name, 0): IndexEntry.from_base(
-                BaseIndexEntry((_FILE_MODE, _object_id("blob", data), 0, name))
+                BaseIndexEntry((_FILE_MODE, object_id("blob", data), 0, name))
             )
             for name, data in _contents(files)
         }
@@ -255,6 +249,75 @@ def _sync(path: Path) -> None:
         os.close(opened)
 
 
+class RepositoryReader:
+    """A repository that is only looked at, whatever a person's git made of it: packs, branches."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises `NotFound`."""
+        try:
+            self._repo = _opened(folder)
+        except (InvalidGitRepositoryError, NoSuchPathError):
+            raise NotFound(f"No repository is in {folder}.", "`sealed run` makes it.") from None
+        self._objects = GitDB(str(folder / ".git" / "objects"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._repo.close()
+
+    def refs(self) -> dict[str, str]:
+        """Commits by the full names of refs."""
+        found = {}
+        for ref in Reference.iter_items(self._repo, "refs"):
+            with suppress(ValueError, AssertionError):  # emptied by a power cut
+                found[str(ref.path)] = Reference.dereference_recursive(self._repo, str(ref.path))
+        return found
+
+    def holds(self, objects: list[tuple[str, bytes]]) -> bool:
+        """Whether all objects are there, with these bytes."""
+        try:
+            for kind, data in objects:
+                found = self._objects.stream(object_id(kind, data))
+                if found.size != len(data) or found.read() != data:
+                    return False
+        except (BadObject, OSError, ValueError, zlib.error):
+            return False
+        return True
+
+
+def _opened(folder: Path) -> Repo:
+    """GIT_DIR and its kin, set where sealed is started from a git hook, lead elsewhere."""
+    theirs = {name: os.environ[name] for name in os.environ if name.startswith("GIT_")}
+    for name in theirs:
+        del os.environ[name]
+    try:
+        return Repo(folder, odbt=LooseObjectDB, expand_vars=False)
+    finally:
+        os.environ.update(theirs)
+
+
+def objects_of(
+    files: TaskFiles, message: str, *, parent: str | None, when: datetime
+) -> list[tuple[str, bytes]]:
+    """Kinds and bytes of the objects of a commit: blobs, tree, and the commit itself, the last."""
+    contents = _contents(files)
+    tree = BytesIO()
+    tree_to_stream(
+        [(object_id("blob", data), _FILE_MODE, name) for name, data in contents], tree.write
+    )
+    lines = [f"tree {object_id('tree', tree.getvalue()).hex()}"]
+    if parent is not None:
+        lines.append(f"parent {parent}")
+    stamp = f"{_AUTHOR} {int(when.timestamp())} +0000"
+    lines += [f"author {stamp}", f"committer {stamp}", "", message]
+    return [
+        *(("blob", data) for _, data in contents),
+        ("tree", tree.getvalue()),
+        ("commit", "\n".join(lines).encode()),
+    ]
+
+
 def _contents(files: TaskFiles) -> list[tuple[str, bytes]]:
     """In the order that git wants in a tree: by name."""
     own = (("Dockerfile", files.dockerfile), ("Dockerfile.scorer", files.scorer_dockerfile))
@@ -266,7 +329,7 @@ def _contents(files: TaskFiles) -> list[tuple[str, bytes]]:
     ]
 
 
-def _object_id(kind: str, data: bytes) -> bytes:
+def object_id(kind: str, data: bytes) -> bytes:
     # SHA-1 is git's name for an object, not a proof of anything here.
     head = f"{kind} {len(data)}\0".encode()
     return hashlib.sha1(head + data, usedforsecurity=False).digest()

@@ -4,6 +4,7 @@ The ledger is the truth. The repository is made from it, and what is missing the
 when the run is opened.
 """
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,8 +16,8 @@ from controller import visible
 from controller.errors import Failed
 from controller.ledger import Experiment, Ledger, NewRun, RunLimits, RunRow, Wanted
 from controller.repository import Repository
-from controller.runs import LEDGER, wanted
-from sandbox.api import TaskFiles
+from controller.runs import LEDGER, PUBLIC_KEY, wanted, with_train
+from sandbox.api import Sandbox, TaskFiles
 
 
 class Run:
@@ -53,6 +54,27 @@ class Run:
     def trial_key(self, experiment: int, trial: int = 1) -> str:
         """Names a trial for ever: asked for it again, the sandbox gives what it came to."""
         return f"{self.row.id}-{experiment}-{trial}"
+
+    def new_receipts(self, sandbox: Sandbox) -> list[str]:
+        """Receipts that the sandbox has and the ledger has not; the public key is kept beside.
+
+        Raises `Failed` if another sandbox signed the earlier ones.
+        """
+        chain = sandbox.receipts(self.row.id, self.ledger.count_receipts())
+        file = self.folder / PUBLIC_KEY
+        if not file.exists():
+            draft = file.with_suffix(".draft")
+            with draft.open("w", encoding="ascii") as written:
+                written.write(chain.public_key)
+                written.flush()
+                os.fsync(written.fileno())  # an empty one would be another sandbox's
+            draft.replace(file)
+        elif file.read_text() != chain.public_key:
+            raise Failed(
+                f"The receipts of {self.folder.name} were signed with the key of another sandbox.",
+                "Set SEALED_HOME to the one that the run began with, or begin a new run.",
+            )
+        return chain.receipts
 
     def is_stopped(self) -> bool:
         """Whether a person wants the run stopped; may be asked from any thread."""
@@ -131,14 +153,7 @@ class Run:
             self.set_main(champion, str(champion.commit_id))
 
     def _files(self, experiment: Experiment) -> TaskFiles:
-        return TaskFiles(
-            name=self.row.task_name,
-            program=self.row.program,
-            train=self.ledger.candidate(experiment.number),
-            prepare=self.row.prepare,
-            dockerfile=self.row.dockerfile,
-            scorer_dockerfile=self.row.scorer_dockerfile,
-        )
+        return with_train(self.row, self.ledger.candidate(experiment.number))
 
     def _restore(self) -> None:
         """Make again what the repository lost, by a power cut or by hand."""

@@ -16,6 +16,8 @@ from controller.ledger import Ledger, RunLimits, RunRow, Wanted
 from sandbox.api import TaskFiles
 
 LEDGER = "ledger.sqlite"
+PUBLIC_KEY = "receipts.pem"
+"""Of the sandbox that signed the run's receipts."""
 _LOCK = "lock"
 _NAME = re.compile(r"(?!\d+$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """No number alone: `sealed experiment show 3` means the third experiment."""
@@ -116,14 +118,19 @@ def reading(folder: Path) -> Iterator[tuple[Ledger, RunRow]]:
 def files_of(folder: Path) -> TaskFiles:
     """The files of the task that the run in a folder began with. Raises `NotFound`."""
     with reading(folder) as (ledger, row):
-        return TaskFiles(
-            name=row.task_name,
-            program=row.program,
-            train=ledger.candidate(0),
-            prepare=row.prepare,
-            dockerfile=row.dockerfile,
-            scorer_dockerfile=row.scorer_dockerfile,
-        )
+        return with_train(row, ledger.candidate(0))
+
+
+def with_train(row: RunRow, train: str) -> TaskFiles:
+    """The files of a run's task, with this train.py."""
+    return TaskFiles(
+        name=row.task_name,
+        program=row.program,
+        train=train,
+        prepare=row.prepare,
+        dockerfile=row.dockerfile,
+        scorer_dockerfile=row.scorer_dockerfile,
+    )
 
 
 def wanted(folder: Path) -> Wanted:

@@ -9,6 +9,7 @@ On the socket: HTTP with JSON bodies of these types. Calls that take long answer
 document a line: any number of `Progress`, then one `Finished` or one `Failed`.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Literal, Protocol
@@ -124,6 +125,17 @@ class TaskFiles(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Of the task's own scorer image, `Dockerfile.scorer`; empty: it has none."""
 
 
+def task_hash(files: TaskFiles) -> str:
+    """SHA-256 over the three files, and the Dockerfiles if there are any, each with its length."""
+    digest = hashlib.sha256()
+    own = [files.dockerfile] if files.dockerfile or files.scorer_dockerfile else []
+    own += [files.scorer_dockerfile] if files.scorer_dockerfile else []
+    for text in (files.program, files.train, files.prepare, *own):
+        data = text.encode()
+        digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.hexdigest()
+
+
 class Task(Struct, frozen=True, kw_only=True):
     """A prepared task. `hash` is the SHA-256 of its files, and its name in every call."""
 
@@ -134,6 +146,8 @@ class Task(Struct, frozen=True, kw_only=True):
     """UTC, ISO 8601."""
     data_bytes: int
     files: int
+    data: str = ""
+    """SHA-256 of names, sizes and hashes of all that `prepare` wrote."""
 
 
 class TrialRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -148,6 +162,10 @@ class TrialRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     candidate: str
     vault: bool = False
     """Score the vault too, for the operator; no agent may hear of it."""
+    run: str = ""
+    """The run in whose chain the trial gets a receipt; empty: it gets none."""
+    accepted: tuple[str, ...] = ()
+    """Findings of the doctor that the run goes on in spite of: for the receipt."""
 
 
 class TrialResult(Struct, frozen=True, kw_only=True):
@@ -262,6 +280,17 @@ class Info(Struct, frozen=True, kw_only=True):
     gpus: list[str]
     images: dict[str, str]
     """Role images by tag, with the id in use."""
+    public_key: str
+    """Of receipts: PEM."""
+
+
+class Chain(Struct, frozen=True, kw_only=True):
+    """Receipts of a run, as `statements` has them; they are for no agent."""
+
+    public_key: str
+    """PEM."""
+    receipts: list[str]
+    """One line of JSON each."""
 
 
 class Reaped(Struct, frozen=True, kw_only=True):
@@ -335,8 +364,22 @@ class Sandbox(Protocol):
         """Stop a running trial; its `run` raises `Cancelled`, and its key is free again."""
         ...
 
-    def compare(self, first: Sequence[str], second: Sequence[str]) -> Comparison:
-        """Compare scored trials of one task by their keys, example by example."""
+    def compare(self, first: Sequence[str], second: Sequence[str], run: str = "") -> Comparison:
+        """Compare scored trials of one task by their keys, example by example.
+
+        With a `run` there is a receipt of it, also of `BadRequest`: that it can't be made.
+        """
+        ...
+
+    def receipts(self, run: str, after: int) -> Chain:
+        """The receipts of a run, in order, without the first `after`."""
+        ...
+
+    def close_run(self, run: str, kept: Sequence[str]) -> None:
+        """Sign that the run's chain ends here; what follows later opens it again.
+
+        Its seeds are revealed then, and the vault's scores of the `kept` trials.
+        """
         ...
 
     def fingerprint(self, candidate: str) -> str:

@@ -15,6 +15,7 @@ import msgspec
 
 from sandbox import wire
 from sandbox.api import (
+    Chain,
     Check,
     Comparison,
     Failed,
@@ -85,9 +86,17 @@ class SandboxClient:
         """See `api.Sandbox`."""
         self._call(wire.CANCEL, wire.Name(key), type(None))
 
-    def compare(self, first: Sequence[str], second: Sequence[str]) -> Comparison:
+    def compare(self, first: Sequence[str], second: Sequence[str], run: str = "") -> Comparison:
         """See `api.Sandbox`."""
-        return self._call(wire.COMPARE, wire.Sides(list(first), list(second)), Comparison)
+        return self._call(wire.COMPARE, wire.Sides(list(first), list(second), run), Comparison)
+
+    def receipts(self, run: str, after: int) -> Chain:
+        """See `api.Sandbox`."""
+        return self._call(wire.RECEIPTS, wire.After(run, after), Chain)
+
+    def close_run(self, run: str, kept: Sequence[str]) -> None:
+        """See `api.Sandbox`."""
+        self._call(wire.CLOSE_RUN, wire.Kept(run, list(kept)), type(None))
 
     def fingerprint(self, candidate: str) -> str:
         """See `api.Sandbox`."""

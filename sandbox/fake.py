@@ -16,9 +16,12 @@ import hashlib
 import math
 import random
 import re
+import secrets
 import shlex
+import shutil
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +31,7 @@ from msgspec import Struct
 
 from sandbox import VERSION
 from sandbox.api import (
+    Chain,
     Check,
     Comparison,
     Info,
@@ -42,6 +46,7 @@ from sandbox.api import (
     TrialResult,
     Verdict,
     no_progress,
+    task_hash,
 )
 from sandbox.candidate import check_candidate
 from sandbox.errors import (
@@ -53,9 +58,10 @@ from sandbox.errors import (
     UnknownTask,
     UnknownTrial,
 )
-from sandbox.results import check_key
+from sandbox.receipts import Receipts
+from sandbox.results import Particulars, Record, check_key
 from sandbox.settings import parse_program
-from sandbox.store import task_hash
+from sandbox.statements import sha256
 
 _DIRECTIVE = re.compile(r"^\s*# fake: (.*)$", re.MULTILINE)
 _EXAMPLES = 64
@@ -64,9 +70,13 @@ _IN_PUBLIC = {Outcome.crash, Outcome.timeout, Outcome.over_memory, Outcome.over_
 
 
 class _Trial(Struct, frozen=True, kw_only=True):
-    result: TrialResult
+    record: Record
     candidate: str
     values: list[float]
+
+    @property
+    def result(self) -> TrialResult:
+        return self.record.result
 
 
 class _State(Struct, kw_only=True):
@@ -89,6 +99,10 @@ class FakeSandbox:
         self, folder: Path | None = None, *, landscape: Callable[[str], float] | None = None
     ) -> None:
         self._file = None if folder is None else folder / "fake.json"
+        home = folder or Path(tempfile.mkdtemp())
+        if folder is None:
+            weakref.finalize(self, shutil.rmtree, home, ignore_errors=True)
+        self._receipts = Receipts(home / "receipts")
         self._landscape = landscape or _hashed_score
         self._lock = threading.Lock()
         self._running: dict[str, threading.Event] = {}
@@ -106,6 +120,12 @@ class FakeSandbox:
         self._state.altered.add(task)
         self._save()
 
+    def split_anew(self, task: str) -> None:
+        """As if somebody had forgotten the task and prepared it again, by another salt."""
+        found = self._state.tasks[task]
+        self._state.tasks[task] = msgspec.structs.replace(found, data=sha256(found.data))
+        self._save()
+
     # ---- tasks -----------------------------------------------------------------------------
 
     def info(self) -> Info:
@@ -119,6 +139,7 @@ class FakeSandbox:
             memory_bytes=2**30,
             gpus=[],
             images={},
+            public_key=self._receipts.public_key,
         )
 
     def prepare(self, files: TaskFiles, on_progress: OnProgress = no_progress) -> Task:
@@ -144,6 +165,7 @@ class FakeSandbox:
                 prepared_at=datetime.now(UTC).isoformat(),
                 data_bytes=len(files.prepare),
                 files=3,
+                data=sha256(files.prepare),
             )
             self._save()
         return self._state.tasks[name]
@@ -178,6 +200,7 @@ class FakeSandbox:
     def run(self, request: TrialRequest, on_progress: OnProgress = no_progress) -> TrialResult:
         """See `api.Sandbox`."""
         check_key(request.key)
+        check_key(request.run or request.key)
         check_candidate(request.candidate)
         done = threading.Event()
         while True:
@@ -187,6 +210,7 @@ class FakeSandbox:
                         raise BadRequest(
                             f"Trial {request.key} ran another candidate.", "Choose another key."
                         )
+                    self._receipts.add_trial(found.record)
                     return found.result
                 other = self._running.get(request.key)
                 if other is None:
@@ -253,12 +277,14 @@ class FakeSandbox:
             attempts=1,
         )
         values = _values(request, score, float(told.get("spread", 0))) if score is not None else []
+        record = _record(request, result, task)
         with self._lock:
             self._state.executed.append(request.key)
             self._state.trials[request.key] = _Trial(
-                result=result, candidate=request.candidate, values=values
+                record=record, candidate=request.candidate, values=values
             )
             self._save()
+        self._receipts.add_trial(record)
         return result
 
     def result(self, key: str) -> TrialResult:
@@ -278,8 +304,19 @@ class FakeSandbox:
             if key in self._running:
                 self._running[key].set()
 
-    def compare(self, first: Sequence[str], second: Sequence[str]) -> Comparison:
+    def compare(self, first: Sequence[str], second: Sequence[str], run: str = "") -> Comparison:
         """See `api.Sandbox`."""
+        return self._receipts.compare(run, first, second, self._compare)
+
+    def receipts(self, run: str, after: int) -> Chain:
+        """See `api.Sandbox`."""
+        return self._receipts.after(run, after)
+
+    def close_run(self, run: str, kept: Sequence[str]) -> None:
+        """See `api.Sandbox`."""
+        self._receipts.close(run, lambda key: self._trial(key).record, kept)
+
+    def _compare(self, first: Sequence[str], second: Sequence[str]) -> Comparison:
         if not first or not second:
             raise BadRequest("A comparison needs trials on both sides.", "Give their keys.")
         trials = {key: self._trial(key) for key in (*first, *second)}
@@ -314,7 +351,8 @@ class FakeSandbox:
     def doctor(self) -> list[Check]:
         """See `api.Sandbox`."""
         detail = "This sandbox is a fake: it contains nothing, and runs nothing."
-        return [Check(name="fake", verdict=Verdict.not_applicable, measured=True, detail=detail)]
+        fake = Check(name="fake", verdict=Verdict.not_applicable, measured=True, detail=detail)
+        return [fake, self._receipts.check()]
 
     def reap(self) -> Reaped:
         """See `api.Sandbox`."""
@@ -331,6 +369,31 @@ class FakeSandbox:
 def _directives(candidate: str) -> dict[str, str]:
     words = [word for line in _DIRECTIVE.findall(candidate) for word in shlex.split(line)]
     return dict(word.split("=", 1) for word in words)
+
+
+def _record(request: TrialRequest, result: TrialResult, task: Task) -> Record:
+    """As the real sandbox keeps it, so that the receipt is made by the same code."""
+    particulars = Particulars(
+        run=request.run,
+        settings=task.settings,
+        accepted=request.accepted,
+        data=task.data,
+        policy=sha256("none"),
+        engine="none",
+        sandbox=VERSION,
+        secret=secrets.token_hex(32),
+        transcript=sha256(request.key),
+        transcript_nonce="",
+    )
+    return Record(
+        result=result,
+        candidate=sha256(request.candidate),
+        seed=secrets.randbits(32),
+        images={},
+        runtime="",
+        finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        particulars=particulars if request.run else None,
+    )
 
 
 def _hashed_score(candidate: str) -> float:

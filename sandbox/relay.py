@@ -21,6 +21,7 @@ from sandbox.engine_errors import Gone
 from sandbox.errors import EngineUnavailable
 from sandbox.log_reader import last_line
 from sandbox.streams import Frame, Stream
+from sandbox.transcript import Transcript
 from sealed_task import frames
 from sealed_task.frames import Kind
 
@@ -79,6 +80,7 @@ class Relay:
         candidates: Callable[[bool], bytes],
         budgets: Budgets,
         wake: Callable[[], None],
+        transcript: Transcript,
     ) -> None:
         self._scorer = scorer.stream
         self._scorer_log = scorer.log
@@ -86,6 +88,7 @@ class Relay:
         self._candidates = candidates
         self._budgets = budgets
         self._wake = wake
+        self._transcript = transcript
         self._predictors: dict[int, _Predictor] = {}
         self._opened = 0
         self._answering_since: float | None = None
@@ -102,12 +105,13 @@ class Relay:
         predictors are confirmed dead when it returns.
         """
         self._scorer.reader.most = limits.SCORE
-        self._scorer.send(Kind.SPLIT, split.encode())
+        self._tell(Kind.SPLIT, split.encode())
         self._selector.register(self._scorer, selectors.EVENT_READ)
         started = time.monotonic()
         try:
             while True:
                 while frame := self._scorer.next_frame():
+                    self._transcript.add(b"<", frame.kind, frame.payload)
                     if frame.kind in (Kind.SCORE, Kind.INVALID, Kind.DISHONEST):
                         return frame
                     self._request(frame)
@@ -117,6 +121,11 @@ class Relay:
             self._selector.close()
             for number in list(self._predictors):
                 self._end(number)
+
+    def _tell(self, kind: Kind, *parts: bytes | memoryview) -> None:
+        """Send the scorer a frame."""
+        self._scorer.send(kind, *parts)
+        self._transcript.add(b">", kind, *parts)
 
     # ---- one turn --------------------------------------------------------------------------
 
@@ -199,7 +208,7 @@ class Relay:
         if frame is None or frame.kind != Kind.LOADED:
             raise self._loss(predictor, "`load` failed")
         self._selector.register(container.stream, selectors.EVENT_READ)
-        self._scorer.send(Kind.OPENED, self._opened.to_bytes(4, "little"))
+        self._tell(Kind.OPENED, self._opened.to_bytes(4, "little"))
 
     def _ask(self, payload: memoryview) -> None:
         number, most, timed = frames.ASK.unpack_from(payload)
@@ -267,7 +276,7 @@ class Relay:
             self._count_answering()
             if question.timed:
                 self._thaw_others(predictor)
-            self._scorer.send(Kind.REPLY, frames.REPLY.pack(seconds), frame.payload)
+            self._tell(Kind.REPLY, frames.REPLY.pack(seconds), frame.payload)
         if predictor.container.log.total > limits.LOG_FLOOD:
             raise self._blame(predictor, Outcome.over_output, "the log is a flood")
         if stream.broken:

@@ -11,11 +11,27 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from sandbox.api import Comparison, Outcome, SliceDifference, TrialResult
+from sandbox.api import Comparison, Outcome, SliceDifference, TaskSettings, TrialResult
 from sandbox.errors import BadRequest, NoSpace, UnknownTrial
 from sandbox.trial import Scored
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+class Particulars(Struct, frozen=True, kw_only=True):
+    """What the receipt of a trial says that nobody else asks for; see `statements`."""
+
+    run: str
+    settings: TaskSettings
+    accepted: tuple[str, ...]
+    data: str
+    policy: str
+    engine: str
+    sandbox: str
+    secret: str
+    """The receipt's commitments are made with it: 32 random bytes in hexadecimal."""
+    transcript: str
+    transcript_nonce: str
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -28,6 +44,8 @@ class Record(Struct, frozen=True, kw_only=True):
     images: dict[str, str]
     runtime: str
     finished_at: str
+    particulars: Particulars | None = None
+    """What its receipt says beside; None: it is no run's, and has no receipt."""
 
 
 class Begun(Struct, frozen=True, kw_only=True):

@@ -59,8 +59,10 @@ class Api:
             (wire.FORGET, lambda name: sandbox.forget(name.name), wire.Name),
             (wire.RESULT, lambda name: sandbox.result(name.name), wire.Name),
             (wire.CANCEL, lambda name: sandbox.cancel(name.name), wire.Name),
-            (wire.COMPARE, lambda b: sandbox.compare(b.first, b.second), wire.Sides),
+            (wire.COMPARE, lambda b: sandbox.compare(b.first, b.second, b.run), wire.Sides),
             (wire.FINGERPRINT, lambda b: sandbox.fingerprint(b.candidate), wire.Source),
+            (wire.RECEIPTS, lambda b: sandbox.receipts(b.run, b.count), wire.After),
+            (wire.CLOSE_RUN, lambda b: sandbox.close_run(b.run, b.trials), wire.Kept),
             (wire.DOCTOR, lambda _: sandbox.doctor(), None),
             (wire.REAP, lambda _: sandbox.reap(), None),
         ]

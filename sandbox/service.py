@@ -5,6 +5,7 @@ from functools import partial
 
 from sandbox import VERSION, limits
 from sandbox.api import (
+    Chain,
     Check,
     Comparison,
     Info,
@@ -19,6 +20,7 @@ from sandbox.api import (
     TrialRequest,
     TrialResult,
     no_progress,
+    task_hash,
 )
 from sandbox.candidate import check_candidate
 from sandbox.doctor import examine
@@ -32,10 +34,11 @@ from sandbox.preparation import hash_data, make_data
 from sandbox.probe import gpu_uuids
 from sandbox.quarantine import Quarantine, cores_of
 from sandbox.reaper import ReaperTimer, reap, remove_with_artifact, sweep
-from sandbox.results import Results
+from sandbox.receipts import Receipts
+from sandbox.results import Results, check_key
 from sandbox.sets import DataChanged
 from sandbox.settings import parse_program
-from sandbox.store import Data, StoredTask, TaskStore, data_name, task_hash
+from sandbox.store import Data, StoredTask, TaskStore, data_name
 from sandbox.trials import Trials
 
 
@@ -47,6 +50,7 @@ class Service:
         self._host = host
         self._store = TaskStore(host.config.home, host.instance)
         self._results = Results(host.config.home / "trials")
+        self._receipts = Receipts(host.config.home / "receipts")
         self._quarantine = Quarantine(host.cpus)
         _, left = sweep(host.engine, host.instance)
         for container in left:
@@ -88,6 +92,7 @@ class Service:
             memory_bytes=self._host.memory_bytes,
             gpus=self._gpus.uuids,
             images={tag: self._host.engine.image(tag).id for tag in tags},
+            public_key=self._receipts.public_key,
         )
 
     # ---- tasks -----------------------------------------------------------------------------
@@ -195,10 +200,13 @@ class Service:
         stored = self._store.get(request.task)
         self._check_disk()
         self._check_volumes(stored)
+        check_key(request.run or request.key)
         try:
-            return self.trials.run(request, stored, on_progress)
+            result = self.trials.run(request, stored, on_progress)
         except DataChanged:
             raise _altered(stored, ["sizes or times of its files differ"]) from None
+        self._receipts.add_trial(self._results.get(request.key))
+        return result
 
     def result(self, key: str) -> TrialResult:
         """See `api.Sandbox`."""
@@ -208,9 +216,17 @@ class Service:
         """See `api.Sandbox`."""
         self.trials.cancel(key)
 
-    def compare(self, first: Sequence[str], second: Sequence[str]) -> Comparison:
+    def compare(self, first: Sequence[str], second: Sequence[str], run: str = "") -> Comparison:
         """See `api.Sandbox`."""
-        return self._results.compare(first, second)
+        return self._receipts.compare(run, first, second, self._results.compare)
+
+    def receipts(self, run: str, after: int) -> Chain:
+        """See `api.Sandbox`."""
+        return self._receipts.after(run, after)
+
+    def close_run(self, run: str, kept: Sequence[str]) -> None:
+        """See `api.Sandbox`."""
+        self._receipts.close(run, self._results.get, kept)
 
     def fingerprint(self, candidate: str) -> str:
         """See `api.Sandbox`."""
@@ -223,7 +239,7 @@ class Service:
     def doctor(self) -> list[Check]:
         """See `api.Sandbox`."""
         with self.trials.slot:
-            return examine(self._host)
+            return [*examine(self._host), self._receipts.check()]
 
     def reap(self) -> Reaped:
         """See `api.Sandbox`."""

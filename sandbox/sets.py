@@ -4,6 +4,8 @@ A set can be built before its candidate is known, for it depends on the task alo
 predictors, for scorers that open more than one, are made when they are asked for.
 """
 
+import hashlib
+import json
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +16,7 @@ from sandbox.api import TaskSettings
 from sandbox.container import RoleContainer, StartFailed, Undead, dispose
 from sandbox.engine import Engine
 from sandbox.errors import SandboxError
-from sandbox.policy import LABEL, Order, Role, Volumes, artifact_options
+from sandbox.policy import LABEL, Order, Role, Volumes, artifact_options, exec_spec, role_spec
 from sandbox.uids import UidPairs
 
 
@@ -115,32 +117,10 @@ class ContainerSet:
         return container
 
     def _order(self, role: Role, baseline: bool = False) -> Order:
-        plan, settings = self.plan, self.plan.settings
-        agent = role in (Role.trainer, Role.predictor)
-        timer_uid, program_uid = self._uids.lease()
-        life = limits.UNARMED + settings.budget_seconds + settings.load_seconds
-        life += settings.scoring_seconds + limits.SCORER_OWN
-        cpus = settings.cpus if agent else float(plan.engine_cpus)
-        memory = settings.memory_mib if agent else limits.SCORER_MEMORY_MIB
-        volumes = plan.volumes
+        volumes = self.plan.volumes
         if baseline:
-            volumes = replace(volumes, artifact=plan.baseline_artifact)
-        return Order(
-            role=role,
-            image=plan.agent_image if agent else plan.scorer_image,
-            instance=plan.instance,
-            trial=self.trial,
-            deadline=int(time.time() + life * 2),
-            timer_uid=timer_uid,
-            program_uid=program_uid,
-            memory_mib=min(memory, plan.engine_memory_mib),
-            cpus=cpus,
-            cpuset=plan.cores if agent else cpuset(cpus, plan.engine_cpus),
-            artifact_mib=settings.artifact_mib,
-            volumes=volumes,
-            runtime=plan.runtime,
-            gpu=plan.gpu if agent else "",
-        )
+            volumes = replace(volumes, artifact=self.plan.baseline_artifact)
+        return _order(self.plan, role, self.trial, self._uids.lease(), volumes)
 
     def predictor(self, baseline: bool) -> RoleContainer:
         """A fresh predictor that waits: one of the two, or one made now."""
@@ -186,6 +166,52 @@ class ContainerSet:
                 self._engine.remove_volume(self.artifact)
             except SandboxError as fault:
                 raise Undead(f"the artifact's volume can't be removed: {fault}") from None
+
+
+def _order(plan: Plan, role: Role, trial: str, uids: tuple[int, int], volumes: Volumes) -> Order:
+    settings = plan.settings
+    agent = role in (Role.trainer, Role.predictor)
+    life = limits.UNARMED + settings.budget_seconds + settings.load_seconds
+    life += settings.scoring_seconds + limits.SCORER_OWN
+    cpus = settings.cpus if agent else float(plan.engine_cpus)
+    memory = settings.memory_mib if agent else limits.SCORER_MEMORY_MIB
+    return Order(
+        role=role,
+        image=plan.agent_image if agent else plan.scorer_image,
+        instance=plan.instance,
+        trial=trial,
+        deadline=int(time.time() + life * 2),
+        timer_uid=uids[0],
+        program_uid=uids[1],
+        memory_mib=min(memory, plan.engine_memory_mib),
+        cpus=cpus,
+        cpuset=plan.cores if agent else cpuset(cpus, plan.engine_cpus),
+        artifact_mib=settings.artifact_mib,
+        volumes=volumes,
+        runtime=plan.runtime,
+        gpu=plan.gpu if agent else "",
+    )
+
+
+def policy_hash(plan: Plan) -> str:
+    """SHA-256 of what the containers of a plan are started with: `create` and `exec`, by role.
+
+    Left out is what names this trial, this machine or this candidate: instance, images (they have
+    a place of their own in a receipt), uids, volumes' names, cores, the GPU's UUID, warm modules.
+    """
+    started = {}
+    for role in (Role.trainer, Role.predictor, Role.scorer, Role.holder):
+        names = Volumes(public="public", sealed="sealed", task="task", artifact="artifact")
+        order = replace(
+            _order(plan, role, "", (0, 0), names),
+            image="",
+            instance="",
+            deadline=0,
+            cpuset="",
+            gpu="gpu" if plan.gpu else "",
+        )
+        started[str(role)] = [role_spec(order), exec_spec(order)]
+    return hashlib.sha256(json.dumps(started, sort_keys=True).encode()).hexdigest()
 
 
 def cpuset(cpus: float, available: int) -> str:

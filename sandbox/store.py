@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from sandbox.api import Task, TaskFiles, TaskSettings
+from sandbox.api import Task, TaskFiles, TaskSettings, task_hash
 from sandbox.errors import UnknownTask
 from sandbox.policy import Volumes
 from sandbox.results import write_whole
@@ -34,6 +34,11 @@ class Data(Struct, frozen=True, kw_only=True):
         """Size of all files."""
         return sum(size for _, size, _ in self.files)
 
+    @property
+    def hash(self) -> str:
+        """SHA-256 of names, sizes and hashes of all files, by name."""
+        return hashlib.sha256(msgspec.json.encode(sorted(self.files))).hexdigest()
+
 
 class StoredTask(Struct, frozen=True, kw_only=True):
     """A task as it is stored, once its baseline has been scored."""
@@ -42,17 +47,6 @@ class StoredTask(Struct, frozen=True, kw_only=True):
     data: str
     """Name of its data."""
     files: TaskFiles
-
-
-def task_hash(files: TaskFiles) -> str:
-    """SHA-256 over the three files, and the Dockerfiles if there are any, each with its length."""
-    digest = hashlib.sha256()
-    own = [files.dockerfile] if files.dockerfile or files.scorer_dockerfile else []
-    own += [files.scorer_dockerfile] if files.scorer_dockerfile else []
-    for text in (files.program, files.train, files.prepare, *own):
-        data = text.encode()
-        digest.update(len(data).to_bytes(8, "big") + data)
-    return digest.hexdigest()
 
 
 def data_name(files: TaskFiles) -> str:
@@ -113,6 +107,7 @@ class TaskStore:
             prepared_at=datetime.now(UTC).isoformat(timespec="seconds"),
             data_bytes=data.bytes,
             files=len(data.files),
+            data=data.hash,
         )
         stored = StoredTask(task=task, data=data_name(files), files=files)
         write_whole(self._tasks / f"{task.hash}.json", msgspec.json.encode(stored))

@@ -46,6 +46,7 @@ from sandbox.errors import Cancelled
 from sandbox.log_reader import last_line, one_line
 from sandbox.relay import Budgets, CandidateFailed, Relay, ScorerFailed
 from sandbox.sets import ContainerSet
+from sandbox.transcript import Transcript
 from sealed_task import frames, values
 from sealed_task.frames import Kind
 
@@ -83,6 +84,7 @@ class Report:
     log_bytes: int = 0
     seconds: float = 0.0
     peak_memory_bytes: int = 0
+    transcript: Transcript = field(default_factory=Transcript)
     stages: dict[str, float] = field(default_factory=dict)
     """Monotonic time at which each stage began; `end` is none."""
 
@@ -281,6 +283,7 @@ class _Trial:
             ),
             Budgets(settings.load_seconds, settings.scoring_seconds),
             self._wake,
+            self.report.transcript,
         )
 
     def _ask(self, relay: Relay, split: str) -> Scored:

@@ -1,6 +1,7 @@
 """Trials by key: run once, retried when the fault is ours, stored before anyone hears of them."""
 
 import hashlib
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from sandbox import limits
+from sandbox import VERSION, limits
 from sandbox.api import (
     OnProgress,
     Progress,
@@ -28,8 +29,8 @@ from sandbox.gpus import Gpus
 from sandbox.host import Host
 from sandbox.quarantine import Quarantine, cores_of, notation
 from sandbox.relay import ScorerFailed
-from sandbox.results import Begun, Record, Results, check_key
-from sandbox.sets import ContainerSet, DataChanged, Plan
+from sandbox.results import Begun, Particulars, Record, Results, check_key
+from sandbox.sets import ContainerSet, DataChanged, Plan, policy_hash
 from sandbox.store import Data, StoredTask, TaskStore, data_name
 from sandbox.trial import Candidate, OurFault, Report, Scored, run_trial
 from sandbox.warm import WarmSets
@@ -219,6 +220,20 @@ class Trials:
             images={"agent": plan.agent_image, "scorer": plan.scorer_image},
             runtime=self._host.config.runtime,
             finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            particulars=Particulars(
+                run=request.run,
+                settings=settings,
+                accepted=request.accepted,
+                data=data.hash,
+                policy=policy_hash(plan),
+                engine=self._host.version,
+                sandbox=VERSION,
+                secret=secrets.token_hex(32),
+                transcript=report.transcript.digest(),
+                transcript_nonce=report.transcript.nonce,
+            )
+            if request.run
+            else None,
         )
         self._store_record(record, held_out, on_progress)
         return result

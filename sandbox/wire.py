@@ -11,6 +11,8 @@ RESULT = "/v1/result"
 CANCEL = "/v1/cancel"
 COMPARE = "/v1/compare"
 FINGERPRINT = "/v1/fingerprint"
+RECEIPTS = "/v1/receipts"
+CLOSE_RUN = "/v1/close-run"
 DOCTOR = "/v1/doctor"
 REAP = "/v1/reap"
 INFO = "/v1/info"
@@ -38,3 +40,18 @@ class Sides(Struct, frozen=True, forbid_unknown_fields=True):
 
     first: list[str]
     second: list[str]
+    run: str = ""
+
+
+class After(Struct, frozen=True, forbid_unknown_fields=True):
+    """A run, and how many of its receipts are known."""
+
+    run: str
+    count: int
+
+
+class Kept(Struct, frozen=True, forbid_unknown_fields=True):
+    """A run, and the trials whose candidates were kept."""
+
+    run: str
+    trials: list[str]

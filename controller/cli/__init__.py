@@ -7,11 +7,13 @@ from controller.cli.control import pause, resume, stop
 from controller.cli.doctor import examine
 from controller.cli.exits import Verbs
 from controller.cli.export import export_run
+from controller.cli.report import report_run
 from controller.cli.run import run_task
 from controller.cli.selftest import attack_sandbox
 from controller.cli.serve import serve
 from controller.cli.status import show_status
 from controller.cli.trials import try_candidate
+from controller.cli.verify import verify_run
 from controller.llm import keys
 from sandbox.logs import configure
 
@@ -34,6 +36,8 @@ app.command()(stop)
 app.add_typer(experiments.app, name="experiment")
 app.command()(serve)
 app.command("export")(export_run)
+app.command("report")(report_run)
+app.command("verify")(verify_run)
 app.add_typer(tasks.app, name="task")
 app.command("doctor")(examine)
 app.command("selftest")(attack_sandbox)

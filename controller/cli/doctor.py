@@ -15,6 +15,9 @@ from sandbox.api import Verdict
 def examine(
     accept: Accept = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    key: Annotated[
+        bool, typer.Option("--key", help="Print the public key of receipts, and do nothing else.")
+    ] = False,
 ) -> None:
     """Try every promise of the sandbox in throw-away containers, and look at what is around them.
 
@@ -22,6 +25,9 @@ def examine(
     Exit code 3: a promise is broken.
     """
     with connected() as sandbox:
+        if key:
+            typer.echo(sandbox.info().public_key, nl=False)
+            return
         checks = judged(sandbox.doctor(), model_writes=False, accepted=accept or ())
     if json:
         print_items(checks)

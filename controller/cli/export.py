@@ -24,16 +24,21 @@ class Format(StrEnum):
 
     tsv = "tsv"
     jsonl = "jsonl"
+    receipts = "receipts"
 
 
 def export_run(
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Default: the newest.")] = None,
     format_: Annotated[
-        Format, typer.Option("--format", help="results.tsv as the original has it, or JSON Lines.")
+        Format,
+        typer.Option("--format", help="A table as the original has it, JSON Lines, or receipts."),
     ] = Format.tsv,
 ) -> None:
     """Write a run's recorded experiments to stdout: `sealed export > results.tsv`."""
     with reading(find_run(run)) as (ledger, _):
+        if format_ is Format.receipts:
+            sys.stdout.writelines(f"{line}\n" for line in ledger.receipts())
+            return
         recorded = [found for found in ledger.experiments() if found.state is State.recorded]
     if format_ is Format.jsonl:
         for experiment in recorded:

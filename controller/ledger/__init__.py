@@ -6,7 +6,7 @@ skipped nor made twice.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -32,6 +32,7 @@ from controller.ledger.rows import (
     State,
     Tally,
     Trial,
+    TrialRecord,
     Wanted,
 )
 from sandbox.api import Check, Comparison, Outcome, Progress, TaskSettings, TrialResult
@@ -55,6 +56,7 @@ __all__ = [
     "State",
     "Tally",
     "Trial",
+    "TrialRecord",
     "Wanted",
     "candidate_hash",
 ]
@@ -201,6 +203,22 @@ class Ledger(Calls):
         row = self._one("now")
         return None if row is None else msgspec.convert(row, Now)
 
+    def receipts(self) -> list[str]:
+        """The sandbox's receipts of this run that are stored, in their order."""
+        return [row["line"] for row in self._all("receipts")]
+
+    def count_receipts(self) -> int:
+        row = self._one("count_receipts")
+        return 0 if row is None else int(row["count"])
+
+    def trial_records(self) -> list[TrialRecord]:
+        """All trials in full, by experiment and number."""
+        return [msgspec.convert(row, TrialRecord) for row in self._all("trial_records")]
+
+    def kept_trials(self) -> list[str]:
+        """Keys of the trials of all kept candidates."""
+        return [row["key"] for row in self._all("kept_trials")]
+
     def tally(self) -> Tally:
         return msgspec.convert(self._one("tally", today=self._today()), Tally)
 
@@ -312,18 +330,20 @@ class Ledger(Calls):
         with self._change():
             self._insert_trial(key, experiment, number, asked_by)
 
-    def finish_trial(self, result: TrialResult) -> None:
+    def finish_trial(self, result: TrialResult, receipts: Sequence[str] = ()) -> None:
         """Store what a trial came to."""
         with self._change():
             self._write("finish_trial", **msgspec.structs.asdict(result))
+            self._add_receipts(receipts)
 
-    def add_look(self, experiment: int, look: Look) -> None:
+    def add_look(self, experiment: int, look: Look, receipts: Sequence[str] = ()) -> None:
         """Store what the sandbox said of an experiment's trials beside the champion's."""
         fields = msgspec.structs.asdict(look)
         if look.comparison is not None:
             fields["comparison"] = msgspec.json.encode(look.comparison).decode()
         with self._change():
             self._write("insert_look", experiment=experiment, **fields)
+            self._add_receipts(receipts)
 
     def measure(self, experiment: Experiment) -> None:
         """running → measured"""
@@ -346,9 +366,10 @@ class Ledger(Calls):
             self._write("record_experiment", number=experiment.number, commit_id=commit_id)
             self._do("end_stage")
 
-    def begin_session(self) -> None:
+    def begin_session(self, receipts: Sequence[str] = ()) -> None:
         """From here on, every change also says that the session lives."""
         with self._change():
+            self._add_receipts(receipts)
             self._write("insert_session")
             session = self._last_row()
         self._session = session
@@ -358,14 +379,19 @@ class Ledger(Calls):
         with self._change():
             pass
 
-    def end_session(self, halt: Halt, detail: str) -> None:
+    def end_session(self, halt: Halt, detail: str, receipts: Sequence[str] = ()) -> None:
         """Say why it ended; one that could not even begin has nothing to end."""
         if self._session is None:
             return
         with self._change():
+            self._add_receipts(receipts)
             self._write("end_session", session=self._session, halt=halt, detail=detail)
             self._do("end_stage")
         self._session = None
+
+    def _add_receipts(self, lines: Sequence[str]) -> None:
+        for number, line in enumerate(lines, self.count_receipts()):
+            self._write("insert_receipt", number=number, line=line)
 
     def _insert_trial(self, key: str, experiment: int, number: int, asked_by: int) -> None:
         fields = {"experiment": experiment, "number": number, "asked_by": asked_by}

@@ -194,6 +194,24 @@ WHERE number = :number AND state = 'measured';
 UPDATE experiments SET state = 'recorded', commit_id = :commit_id, recorded_at = :now
 WHERE number = :number AND state = 'decided';
 
+-- name: insert_receipt
+INSERT INTO receipts (number, line) VALUES (:number, :line);
+
+-- name: receipts
+SELECT number, line FROM receipts ORDER BY number;
+
+-- name: count_receipts
+SELECT count(*) AS count FROM receipts;
+
+-- name: trial_records
+SELECT key, experiment, number, asked_by, outcome, score, rehearsal_score, reason, log, seconds,
+       wall_seconds, peak_memory_bytes, examples, device, attempts
+FROM trials ORDER BY experiment, number;
+
+-- name: kept_trials
+SELECT t.key FROM trials AS t JOIN experiments AS e ON e.number = t.experiment
+WHERE e.decision = 'kept' ORDER BY t.experiment, t.number;
+
 -- name: insert_session
 INSERT INTO sessions (started_at, seen_at) VALUES (:now, :now);
 

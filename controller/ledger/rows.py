@@ -178,6 +178,28 @@ class Scored(Struct, frozen=True, kw_only=True):
     kept: bool
 
 
+class TrialRecord(Struct, frozen=True, kw_only=True):
+    """A trial as the sandbox told of it; without an outcome it is not finished."""
+
+    key: str
+    experiment: int
+    number: int
+    """From 1, within its experiment."""
+    asked_by: int
+    """The experiment in whose course it was run."""
+    outcome: Outcome | None
+    score: float | None
+    rehearsal_score: float | None
+    reason: str | None
+    log: str | None
+    seconds: float | None
+    wall_seconds: float | None
+    peak_memory_bytes: int | None
+    examples: int | None
+    device: str | None
+    attempts: int | None
+
+
 class Refusal(Struct, frozen=True, kw_only=True):
     """A proposal that was no candidate."""
 

@@ -9,10 +9,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import jinja2
 import structlog
 from msgspec import Struct
 from starlette.applications import Starlette
@@ -24,14 +22,13 @@ from starlette.routing import Route
 
 from controller.errors import ControllerError, NotFound
 from controller.supervisor import Serving
-from controller.vault import purpose_of
-from controller.web import chart, views, words
+from controller.web import views, words
+from controller.web.environment import STATIC, templates
 from controller.web.git import serve_git
 from controller.web.guard import HEADERS, Guard
 
 log = structlog.get_logger(__name__)
 
-_FOLDER = Path(__file__).parent
 _STATIC = {
     "page.css": "text/css",
     "page.js": "text/javascript",
@@ -121,7 +118,7 @@ def _static(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in _STATIC:
         raise NotFound("There is no such file.", "/ has the page.")
-    return Response((_FOLDER / "static" / name).read_bytes(), media_type=_STATIC[name])
+    return Response((STATIC / name).read_bytes(), media_type=_STATIC[name])
 
 
 def _number(text: str, what: str) -> int:
@@ -167,27 +164,9 @@ def _told(request: Request, status: int, problem: Problem) -> Response:
 
 # ---- templates --------------------------------------------------------------------------------
 
-_templates = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(_FOLDER / "templates"),
-    autoescape=True,
-    finalize=words.shown,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_templates.filters |= {
-    name: getattr(words, name)
-    for name in ("duration", "figure", "gain", "line", "moment", "padded", "percent", "size")
-}
-_templates.globals |= {
-    "draw": chart.draw,
-    "purpose_of": purpose_of,
-    "seconds_until": words.seconds_until,
-}
-
 
 def _html(template: str, request: Request, status: int = 200, **values: Any) -> Response:
-    text = _templates.get_template(template).render(
+    text = templates.get_template(template).render(
         now=words.iso(datetime.now(UTC)), origin=str(request.base_url).rstrip("/"), **values
     )
     return Response(text, status, media_type="text/html")

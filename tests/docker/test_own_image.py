@@ -11,10 +11,9 @@ import docker.errors
 import pytest
 from msgspec.structs import replace
 
-from sandbox.api import Outcome, Task, TaskFiles, TrialRequest
+from sandbox.api import Outcome, Task, TaskFiles, TrialRequest, task_hash
 from sandbox.errors import BadTask, ImageUnfit
 from sandbox.service import Service
-from sandbox.store import task_hash
 from tests.conftest import TINY
 from tests.support.files import task_files
 

@@ -1,8 +1,13 @@
 """Where a fuzzer begins: bytes of the right form for each reader, near the edges of it."""
 
+import tempfile
+from pathlib import Path
+
 import msgspec
 
-from sandbox.api import Progress, Stage, TaskFiles, TrialRequest
+from controller.verify.envelope import read_key
+from sandbox.api import Comparison, Progress, Stage, TaskFiles, TrialRequest
+from sandbox.receipts import Receipts
 from sandbox.wire import Name, Sides
 from sealed_task import frames, values
 from tests.support.tasks import DIGITS, TINY
@@ -15,6 +20,15 @@ _PIECES = bytes([3, 0, 200, 9])
 def _piece(stream: int, data: bytes) -> bytes:
     return bytes([stream, 0, 0, 0]) + len(data).to_bytes(4, "big") + data
 
+
+with tempfile.TemporaryDirectory() as _folder:
+    _receipts = Receipts(Path(_folder))
+    _figures = Comparison(difference=-0.25, standard_error=0.125, examples=64)
+    _receipts.compare("run", ["run-1-1"], ["run-0-1"], lambda *_: _figures)
+    RECEIPT = _receipts.after("run", 0).receipts[0]
+    _pem = Path(_folder) / "public.pem"
+    _pem.write_text(_receipts.public_key)
+    KEY = read_key(_pem)
 
 SEEDS: dict[str, list[bytes]] = {
     "frames": [_PIECES + _FRAME * 3, _PIECES + _FRAME[:-1], _PIECES + _LONG, _PIECES + b"sF"],
@@ -50,6 +64,11 @@ SEEDS: dict[str, list[bytes]] = {
         b"HYPOTHESIS: x\n<<<<<<< SEARCH\nimport os\n=======\nimport sys\n>>>>>>> REPLACE\n",
         b"prepare.py\n```python\nx = 1\n```\n",
         b"`NAME = 1`\r\n\xed\xa0\x80",
+    ],
+    "receipt": [
+        RECEIPT.encode(),
+        RECEIPT.replace('"signatures":[', '"signatures":[{"keyid":"","sig":""},').encode(),
+        b'{"payload":"","payloadType":"","signatures":[{"keyid":"a","sig":"a"}]}',
     ],
     "score": [
         values.encode({"values": [1.0, float("nan")], "block": None, "slices": {}}),

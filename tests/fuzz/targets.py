@@ -17,6 +17,7 @@ from controller.decision import Decision
 from controller.llm.reply import parsed
 from controller.message import commit_message
 from controller.text import one_line, printable
+from controller.verify.envelope import Broken, read_receipt
 from controller.visible import Seen
 from sandbox import limits
 from sandbox.api import (
@@ -40,6 +41,7 @@ from sandbox.streams import Frame, FrameReader, Stream
 from sandbox.trial import OurFault, _scored
 from sandbox.wire import Name, Sides
 from sealed_task import frames
+from tests.fuzz.seeds import KEY, RECEIPT
 from tests.support.tasks import TINY
 
 CHAMPION = (TINY / "train.py").read_text()
@@ -215,6 +217,14 @@ def models_reply(data: bytes) -> None:
         assert len(found.source.encode()) <= CANDIDATE_BYTES
 
 
+def receipt(data: bytes) -> None:
+    """Only the very line that was signed is a receipt; anything else is refused as broken."""
+    line = data.decode(errors="replace")
+    with contextlib.suppress(Broken):
+        read_receipt(line, KEY)
+        assert line == RECEIPT
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "frames": frame_reader,
     "stream": engine_stream,
@@ -223,6 +233,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "hypothesis": hypothesis_text,
     "front-matter": front_matter,
     "api": api_message,
+    "receipt": receipt,
     "score": scorers_score,
     "reply": models_reply,
 }

@@ -12,6 +12,7 @@ from sandbox.container import RoleContainer
 from sandbox.policy import Order, Role, Volumes
 from sandbox.relay import Budgets, CandidateFailed, Relay, ScorerFailed
 from sandbox.streams import Frame
+from sandbox.transcript import Transcript
 from sandbox.uids import UidPairs
 from sealed_task import Array, Predictors
 from tests.support.played import PlayedEngine, Program, Wire, load
@@ -64,12 +65,14 @@ class Room:
 
     def score(self, budgets: Budgets = PATIENT, wake: Callable[[], None] = lambda: None) -> Frame:
         """Relay one score; afterwards every predictor is dead, whatever happened."""
+        self.transcript = Transcript()
         self.relay = Relay(
             self.scorer,
             lambda baseline: self._start(Role.predictor, 0),
             lambda baseline: b"the baseline" if baseline else b"the candidate",
             budgets,
             wake,
+            self.transcript,
         )
         began = time.monotonic()
         try:

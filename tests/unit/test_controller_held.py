@@ -154,7 +154,7 @@ def test_a_ledger_of_the_first_version_is_read_and_written() -> None:
     with sqlite3.connect(path) as db:
         added = [f"DROP COLUMN {name}" for name in ("control", *RunLimits.__struct_fields__[3:])]
         db.executescript(
-            "DROP TABLE calls; DROP TABLE models;"
+            "DROP TABLE calls; DROP TABLE models; DROP TABLE receipts;"
             + "".join(f"ALTER TABLE run {column};" for column in added)
             + "DROP TABLE accepted; DROP INDEX kept_experiments; DROP INDEX trial_outcomes;"
             "DROP INDEX trials_without_error; DROP INDEX refusals_by_experiment;"

@@ -17,8 +17,10 @@ from controller.decision import Decision
 from controller.ledger import Experiment, Halt, Ledger
 from controller.repository import Repository
 from controller.run import Run
+from controller.verify import verify
 from sandbox.api import Outcome
 from sandbox.fake import FakeSandbox
+from sandbox.receipts import Receipts
 from tests.unit.toy import drive, ledger_of, opened, with_settings
 
 EXPERIMENTS = 2
@@ -44,7 +46,8 @@ STEPS: list[tuple[type, str]] = [
     ),
     *((Repository, name) for name in ("commit", "set_experiment", "set_main", "_store", "_set")),
     *((Repository, name) for name in ("_set_index", "_pack_objects", "_pack_refs")),
-    *((FakeSandbox, name) for name in ("run", "compare")),
+    *((FakeSandbox, name) for name in ("run", "compare", "receipts", "close_run")),
+    (Receipts, "_append"),
 ]
 """Where a run is killed: before and after each call of each of these."""
 
@@ -112,6 +115,10 @@ def story(home: Path) -> list[Experiment]:
         best = [e for e in experiments if e.decision is Decision.kept][-1]
         assert run.repository.main() == best.commit_id
     assert (repository / "train.py").read_text() == candidates[best.number]
+    # No receipt is lost or doubled, and what was killed and went on is closed like any other.
+    assert verify(repository.parent, None).findings == []
+    with ledger_of() as ledger:
+        assert ledger.receipts() == sandbox.receipts(row.id, 0).receipts
     timeless = {"proposed_at": "", "decided_at": "", "commit_id": ""}
     return [replace(experiment, **timeless) for experiment in experiments]
 

@@ -217,7 +217,7 @@ def test_a_candidate_that_cannot_be_compared_does_not_stop_the_run(
 ) -> None:
     """A scorer that gives another number of values than for the champion."""
 
-    def compare(first: Sequence[str], second: Sequence[str]) -> Comparison:
+    def compare(first: Sequence[str], second: Sequence[str], run: str) -> Comparison:
         raise BadRequest("The trials have different numbers of examples.")
 
     sandbox = fake()

@@ -137,10 +137,10 @@ def test_a_task_that_can_not_be_used_is_tried_again_once_it_is_mended(
 def test_what_does_not_pass_is_not_tried_again(
     sealed: Sealed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A sandbox that lost its state can't compare with the champion: a person has to know."""
+    """A sandbox that lost its state can't go on with the run: a person has to know."""
     sealed("run", "toy", "--experiments", "1")
     with Served(monkeypatch, fake(), most_experiments=2) as served:
-        assert "No finished trial has the key" in served.until(halted).problem
+        assert "signed with the key of another sandbox" in served.until(halted).problem
         assert served.tried == 1
 
 

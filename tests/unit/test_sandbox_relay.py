@@ -19,6 +19,22 @@ from tests.unit.relay_room import HASTY, ONE, Make, Room, misbehaving
 # ---- when all is well -------------------------------------------------------------------------
 
 
+def test_the_transcript_is_of_all_that_was_said(
+    room: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same questions and answers have one hash, another answer another; it is keyed."""
+
+    def said(factor: float) -> str:
+        made = room(None, answering(lambda question: question * factor))
+        made.score()
+        return made.transcript.digest()
+
+    assert said(2) != said(2), "no two trials have one key"
+    monkeypatch.setattr("sandbox.transcript.secrets.token_hex", lambda size: "00" * size)
+    assert said(2) == said(2)
+    assert said(2) != said(3)
+
+
 def test_questions_and_answers_pass(room: Make) -> None:
     """Questions reach the predictor as they were sent, and answers the scorer, in order."""
 

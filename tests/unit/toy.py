@@ -17,7 +17,7 @@ from controller.loop import Loop
 from controller.run import Run
 from controller.runs import claimed, created
 from controller.visible import View
-from sandbox.api import Progress, TaskFiles
+from sandbox.api import Progress, Sandbox, TaskFiles
 from sandbox.fake import FakeSandbox
 
 PROGRAM = """\
@@ -36,6 +36,7 @@ HIDDEN = 32  # search: int 8 256
 ACTIVATION = "relu"  # search: choice relu gelu tanh
 """
 PREPARE = "def prepare(to, rng): ...\ndef score(data, predictors): ...\n"
+RUN_ID = "0123456789abcdef"
 FILES = TaskFiles(name="toy", program=PROGRAM, train=TRAIN, prepare=PREPARE)
 
 
@@ -107,7 +108,7 @@ def fake(folder: Path | None = None) -> FakeSandbox:
 
 @contextmanager
 def opened(
-    sandbox: FakeSandbox,
+    sandbox: Sandbox,
     *,
     name: str = "run",
     files: TaskFiles = FILES,
@@ -119,7 +120,7 @@ def opened(
     task = sandbox.prepare(files)
     with claimed(files.name, name) as folder:
         new = NewRun(
-            id="0123456789abcdef",
+            id=RUN_ID,
             task_name=task.name,
             task_hash=task.hash,
             program=files.program,
@@ -138,7 +139,7 @@ def opened(
 
 
 def drive(
-    run: Run, sandbox: FakeSandbox, agent: Agent | None = None, watched: Watched | None = None
+    run: Run, sandbox: Sandbox, agent: Agent | None = None, watched: Watched | None = None
 ) -> Halted:
     """Go on with a run until it halts; by default with the search."""
     agent = agent or make_agent(Kind.search, seed="seed", train=TRAIN, source=None)
