@@ -2,7 +2,7 @@
 # group = "living on"
 # task = "rooms"
 # variants = [{ HOW = "hole" }, { HOW = "beyond" }, { HOW = "allocated" }, { HOW = "hidden" }]
-# expected = ["invalid", "scored"]
+# expected = ["invalid", "scored", "crash"]
 # canaries = ["score beats 0.001", "rehearsal beats 0.001"]
 # defences = ["no-holes"]
 # control = "flip"
