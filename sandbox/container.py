@@ -117,7 +117,11 @@ class RoleContainer:
                 self.stream.receive()
                 if wake:
                     wake()
-                if self.order.runtime and time.monotonic() - asked > limits.ASKED:
+                if (
+                    self._execution
+                    and self.order.runtime
+                    and time.monotonic() - asked > limits.ASKED
+                ):
                     asked = time.monotonic()
                     self._close_if_dead()
 
@@ -125,12 +129,14 @@ class RoleContainer:
         """Close the stream of a container that died and left it open.
 
         Under gVisor the kernel kills the whole container for memory, and the engine may forget the
-        stream of its `exec`.
+        stream of its `exec`. What it said last is read first.
         """
         with contextlib.suppress(SandboxError):
             if not self.alive():
+                known = self.log.total
                 self.stream.receive()
-                self.stream.close()
+                if self.log.total == known:
+                    self.stream.close()
 
     def wait_log(self, deadline: float) -> str:
         """The log, once there is a whole line more of it than now, or at the deadline."""
