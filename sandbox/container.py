@@ -101,7 +101,7 @@ class RoleContainer:
 
     def wait_frame(self, deadline: float, wake: Callable[[], None] | None = None) -> Frame | None:
         """The next frame; None when the stream ends, breaks, or the deadline passes."""
-        asked = time.monotonic()
+        asked, chosen = time.monotonic(), bool(self._execution and self.order.runtime)
         with selectors.DefaultSelector() as selector:
             selector.register(self.stream, selectors.EVENT_READ)
             while True:
