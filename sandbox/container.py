@@ -117,11 +117,7 @@ class RoleContainer:
                 self.stream.receive()
                 if wake:
                     wake()
-                if (
-                    self._execution
-                    and self.order.runtime
-                    and time.monotonic() - asked > limits.ASKED
-                ):
+                if chosen and time.monotonic() - asked > limits.ASKED:
                     asked = time.monotonic()
                     self._close_if_dead()
 
