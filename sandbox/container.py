@@ -97,7 +97,7 @@ class RoleContainer:
 
     def wait_frame(self, deadline: float, wake: Callable[[], None] | None = None) -> Frame | None:
         """The next frame; None when the stream ends, breaks, or the deadline passes."""
-        asked = time.monotonic()
+        asked, chosen = time.monotonic(), bool(self._execution and self.order.runtime)
         with selectors.DefaultSelector() as selector:
             selector.register(self.stream, selectors.EVENT_READ)
             while True:
@@ -113,7 +113,7 @@ class RoleContainer:
                 self.stream.receive()
                 if wake:
                     wake()
-                if self.order.runtime and time.monotonic() - asked > limits.ASKED:
+                if chosen and time.monotonic() - asked > limits.ASKED:
                     asked = time.monotonic()
                     self._close_if_dead()
 
@@ -121,12 +121,14 @@ class RoleContainer:
         """Close the stream of a container that died and left it open.
 
         Under gVisor the kernel kills the whole container for memory, and the engine may forget the
-        stream of its `exec`.
+        stream of its `exec`. What it said last is read first.
         """
         with contextlib.suppress(SandboxError):
             if not self.alive():
+                known = self.log.total
                 self.stream.receive()
-                self.stream.close()
+                if self.log.total == known:
+                    self.stream.close()
 
     def wait_log(self, deadline: float) -> str:
         """The log, once there is a whole line more of it than now, or at the deadline."""
