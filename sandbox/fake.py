@@ -1,23 +1,13 @@
 """A sandbox without an engine, for tests of what is built on one. It runs no candidate.
 
-What a candidate's trial comes to is read from its comments, and otherwise from its hash:
-
-    # fake: score=1.5 spread=0.1 seconds=0.5 rehearsal=1.4 memory=1000000
-    # fake: outcome=crash reason="ValueError: no" log="epoch 1"
-    # fake: wait=3 noise=0.1 later=crash
-
-`noise` is the deviation of a trial's score between seeds, and `later` the outcome of all trials but
-the first; `spread` is the deviation of one example's value from the score, over and above what all
-candidates share, so that comparisons have a standard error; `wait` really waits, and can be
-cancelled.
+What a candidate's trial comes to is read from its comments, as `fake_candidate.py` says, and
+otherwise from its hash.
 """
 
 import hashlib
 import math
 import random
-import re
 import secrets
-import shlex
 import shutil
 import tempfile
 import threading
@@ -58,13 +48,12 @@ from sandbox.errors import (
     UnknownTask,
     UnknownTrial,
 )
+from sandbox.fake_candidate import EXAMPLES, directives, hashed_score, values_of, without_comments
 from sandbox.receipts import Receipts
 from sandbox.results import Particulars, Record, check_key
 from sandbox.settings import parse_program
 from sandbox.statements import sha256
 
-_DIRECTIVE = re.compile(r"^\s*# fake: (.*)$", re.MULTILINE)
-_EXAMPLES = 64
 _IN_PUBLIC = {Outcome.crash, Outcome.timeout, Outcome.over_memory, Outcome.over_output}
 """Outcomes that the fake ends training with; the others come later."""
 
@@ -103,7 +92,7 @@ class FakeSandbox:
         if folder is None:
             weakref.finalize(self, shutil.rmtree, home, ignore_errors=True)
         self._receipts = Receipts(home / "receipts")
-        self._landscape = landscape or _hashed_score
+        self._landscape = landscape or hashed_score
         self._lock = threading.Lock()
         self._running: dict[str, threading.Event] = {}
         self._state = _State()
@@ -155,7 +144,7 @@ class FakeSandbox:
         name = task_hash(files)
         if name not in self._state.tasks:
             on_progress(Progress(stage=Stage.preparing))
-            outcome = Outcome(_directives(files.train).get("outcome", Outcome.scored))
+            outcome = Outcome(directives(files.train).get("outcome", Outcome.scored))
             if outcome is not Outcome.scored:
                 raise BadTask(f"The task's own train.py ends `{outcome}`.", "Mend the task.")
             self._state.tasks[name] = Task(
@@ -228,7 +217,7 @@ class FakeSandbox:
         self, request: TrialRequest, on_progress: OnProgress, done: threading.Event
     ) -> TrialResult:
         task = self._task(request.task)
-        told = _directives(request.candidate)
+        told = directives(request.candidate)
         outcome = Outcome(told.get("outcome", Outcome.scored))
         if not request.key.endswith("-1"):
             outcome = Outcome(told.get("later", outcome))
@@ -272,11 +261,13 @@ class FakeSandbox:
                 for stage in (*stages[1:], *sealed)
             },
             peak_memory_bytes=int(told.get("memory", 10_000_000)),
-            examples=_EXAMPLES if score is not None else 0,
+            examples=EXAMPLES if score is not None else 0,
             device="cpu",
             attempts=1,
         )
-        values = _values(request, score, float(told.get("spread", 0))) if score is not None else []
+        values = (
+            values_of(request, score, float(told.get("spread", 0))) if score is not None else []
+        )
         record = _record(request, result, task)
         with self._lock:
             self._state.executed.append(request.key)
@@ -327,24 +318,20 @@ class FakeSandbox:
         differences = [
             math.fsum(trials[key].values[n] / len(first) for key in first)
             - math.fsum(trials[key].values[n] / len(second) for key in second)
-            for n in range(_EXAMPLES)
+            for n in range(EXAMPLES)
         ]
-        mean = math.fsum(differences) / _EXAMPLES
+        mean = math.fsum(differences) / EXAMPLES
         squares = math.fsum((difference - mean) ** 2 for difference in differences)
         return Comparison(
             difference=mean,
-            standard_error=math.sqrt(squares / (_EXAMPLES - 1) / _EXAMPLES),
-            examples=_EXAMPLES,
+            standard_error=math.sqrt(squares / (EXAMPLES - 1) / EXAMPLES),
+            examples=EXAMPLES,
         )
 
     def fingerprint(self, candidate: str) -> str:
         """See `api.Sandbox`; what the fake is told in comments is its code."""
         check_candidate(candidate)
-        lines = (
-            (line if _DIRECTIVE.match(line) else line.split("#")[0]).rstrip()
-            for line in candidate.splitlines()
-        )
-        return hashlib.sha256("\n".join(filter(None, lines)).encode()).hexdigest()
+        return hashlib.sha256(without_comments(candidate).encode()).hexdigest()
 
     # ---- the house -------------------------------------------------------------------------
 
@@ -364,11 +351,6 @@ class FakeSandbox:
         with tempfile.NamedTemporaryFile(dir=self._file.parent, delete=False) as draft:
             draft.write(msgspec.json.encode(self._state))
         Path(draft.name).replace(self._file)
-
-
-def _directives(candidate: str) -> dict[str, str]:
-    words = [word for line in _DIRECTIVE.findall(candidate) for word in shlex.split(line)]
-    return dict(word.split("=", 1) for word in words)
 
 
 def _record(request: TrialRequest, result: TrialResult, task: Task) -> Record:
@@ -394,15 +376,3 @@ def _record(request: TrialRequest, result: TrialResult, task: Task) -> Record:
         finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         particulars=particulars if request.run else None,
     )
-
-
-def _hashed_score(candidate: str) -> float:
-    return 1 + random.Random(candidate).random()
-
-
-def _values(request: TrialRequest, score: float, spread: float) -> list[float]:
-    """One value an example with the mean `score`: examples differ alike for all candidates."""
-    shared, own = random.Random(request.task), random.Random(request.candidate)
-    values = [shared.gauss(0, 1) + spread * own.gauss(0, 1) for _ in range(_EXAMPLES)]
-    mean = math.fsum(values) / _EXAMPLES
-    return [score + value - mean for value in values]

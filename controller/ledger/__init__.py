@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from controller.decision import Judgement, Look
-from controller.decision.noise import Noise, pooled
 from controller.errors import NotFound
 from controller.ledger.calls import Calls
 from controller.ledger.rows import (
@@ -35,7 +34,8 @@ from controller.ledger.rows import (
     TrialRecord,
     Wanted,
 )
-from sandbox.api import Check, Comparison, Outcome, Progress, TaskSettings, TrialResult
+from controller.ledger.trials import Trials
+from sandbox.api import Check, Outcome, Progress, TaskSettings, TrialResult
 
 __all__ = [
     "Accepted",
@@ -70,8 +70,8 @@ def candidate_hash(candidate: str) -> str:
     return hashlib.sha256(candidate.encode()).hexdigest()
 
 
-class Ledger(Calls):
-    """One run's story; what its model was asked is in `calls`, how it is stored in `store`."""
+class Ledger(Calls, Trials):
+    """One run's story. Its models' calls are in `calls`, what is asked of trials in `trials`."""
 
     # ---- reading --------------------------------------------------------------------------------
 
@@ -142,41 +142,6 @@ class Ledger(Calls):
         """Experiments that the sandbox was not asked about yet: the baseline, at first."""
         return [row["number"] for row in self._all("without_fingerprint")]
 
-    def trials(self, experiment: int) -> list[Trial]:
-        """All trials of an experiment's candidate, those as champion too."""
-        return self._trials("trials", experiment=experiment)
-
-    def unfinished_trial(self, asked_by: int) -> Trial | None:
-        """The trial that an experiment waits for; there is at most one."""
-        return next(iter(self._trials("unfinished_trial", asked_by=asked_by)), None)
-
-    def top_ups(self, asked_by: int) -> list[Trial]:
-        """The champion's trials that an experiment asked for, in order."""
-        return self._trials("top_ups", asked_by=asked_by)
-
-    def champions_trials(self, number: int) -> list[Trial]:
-        """Scored trials of all that were champions when an experiment began, as it was then."""
-        return self._trials("champions_trials", number=number)
-
-    def noise_floor(self) -> Noise | None:
-        """Of the trials that the baseline began with; None: it had only one, or no score."""
-        found = self.trials(0)
-        scores = [t.score for t in found if t.asked_by == 0 and t.score is not None]
-        return pooled([scores]) if len(scores) > 1 else None
-
-    def looks(self, experiment: int) -> list[Look]:
-        """The comparisons that decide on an experiment, in order."""
-        return [
-            Look(
-                candidate_trials=row["candidate_trials"],
-                champion_trials=row["champion_trials"],
-                comparison=None
-                if row["comparison"] is None
-                else msgspec.json.decode(row["comparison"], type=Comparison),
-            )
-            for row in self._all("looks", experiment=experiment)
-        ]
-
     def refusals(self, *, after: int = -1) -> list[Refusal]:
         """What was refused in place of the experiments after a number; by default all."""
         return [msgspec.convert(row, Refusal) for row in self._all("refusals", after=after)]
@@ -210,14 +175,6 @@ class Ledger(Calls):
     def count_receipts(self) -> int:
         row = self._one("count_receipts")
         return 0 if row is None else int(row["count"])
-
-    def trial_records(self) -> list[TrialRecord]:
-        """All trials in full, by experiment and number."""
-        return [msgspec.convert(row, TrialRecord) for row in self._all("trial_records")]
-
-    def kept_trials(self) -> list[str]:
-        """Keys of the trials of all kept candidates."""
-        return [row["key"] for row in self._all("kept_trials")]
 
     def tally(self) -> Tally:
         return msgspec.convert(self._one("tally", today=self._today()), Tally)
@@ -400,6 +357,3 @@ class Ledger(Calls):
     def _experiments(self, first: int | None, last: int) -> list[Experiment]:
         rows = self._all("experiments", first=first, last=last)
         return [msgspec.convert(row, Experiment) for row in rows]
-
-    def _trials(self, name: str, **values: int) -> list[Trial]:
-        return [msgspec.convert(row, Trial) for row in self._all(name, **values)]

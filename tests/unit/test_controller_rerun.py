@@ -59,7 +59,7 @@ def test_a_champion_that_fails_claims_nothing(tmp_path: Path) -> None:
     with opened(sandbox, files=NOISY) as run:
         drive(run, sandbox, Scripted(*candidates("score=0.5")))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sandbox.fake._directives", lambda _: {"outcome": "crash"})
+        patch.setattr("sandbox.fake.directives", lambda _: {"outcome": "crash"})
         with pytest.raises(Failed, match="champion's trial 1 ended as crash"):
             rerun(tmp_path / "runs" / "run", sandbox, 2, no_progress)
 
