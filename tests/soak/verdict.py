@@ -13,6 +13,8 @@ from controller.ledger import Experiment, State
 
 FLAT_KIB = 8.0
 """What resident memory may grow by a trial: 80 MiB in ten thousand."""
+WARM_KIB = 4096
+"""What it may grow by in all, while a service that was just started fills its pools and caches."""
 _BLOCKS = 12
 """Memory moves in steps: the slope is that of so many medians, which are hardly dependent."""
 _LEVEL = 0.95
@@ -40,11 +42,13 @@ class Growth(Struct, frozen=True, kw_only=True):
     slope: float
     low: float
     high: float
+    trials: int
+    """That it was seen over."""
 
     @property
     def flat(self) -> bool:
         """Not flat is what surely grows by more than it may."""
-        return self.low <= FLAT_KIB
+        return self.low <= FLAT_KIB or self.low * self.trials <= WARM_KIB
 
 
 class Story(Struct, frozen=True, kw_only=True):
@@ -72,7 +76,8 @@ def growth(samples: Sequence[Sample]) -> Growth:
     line = stats.linregress(x, y)
     slope = float(line.slope)
     width = float(stats.t.ppf((1 + _LEVEL) / 2, len(blocks) - 2) * line.stderr)
-    return Growth(slope=slope, low=slope - width, high=slope + width)
+    trials = samples[-1].trials - samples[0].trials
+    return Growth(slope=slope, low=slope - width, high=slope + width, trials=trials)
 
 
 def held_more(before: Sample, after: Sample) -> dict[str, int]:

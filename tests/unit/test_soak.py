@@ -176,7 +176,7 @@ def report(**changes: object) -> Report:
         counts={"containers": 0, "lost": 0},
         found={},
         resident_kib={"sandbox": 1},
-        memory={"sandbox": Growth(slope=0, low=-1, high=1)},
+        memory={"sandbox": Growth(slope=0, low=-1, high=1, trials=3)},
     )
     return replace(clean, **changes)
 
@@ -211,14 +211,14 @@ def test_what_was_seen_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     written = json.loads(told.json())
     assert written["clean"] is False
     assert written["found"]["containers"] == ["abc", "sandbox: 1 more at rest"]
-    assert written["memory"]["sandbox"].keys() == {"slope", "low", "high"}
+    assert written["memory"]["sandbox"].keys() == {"slope", "low", "high", "trials"}
 
 
 def test_one_leak_or_growth_is_not_clean() -> None:
     """Which is exit code 1."""
     assert report().clean
     assert not report(counts={"containers": 1, "lost": 0}).clean
-    grows = Growth(slope=2 * FLAT_KIB, low=FLAT_KIB + 1, high=3 * FLAT_KIB)
+    grows = Growth(slope=2 * FLAT_KIB, low=FLAT_KIB + 1, high=3 * FLAT_KIB, trials=1000)
     assert not report(memory={"sandbox": grows}).clean
 
 
