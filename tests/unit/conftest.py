@@ -1,4 +1,4 @@
-"""The command line in a folder of its own, with a fake sandbox behind it; rooms for the relay."""
+"""The command line in a folder of its own, with a fake sandbox behind it; rooms for relay, git."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 from controller.cli import app
 from controller.llm.caller import Caller
 from controller.llm.client import Client
+from controller.repository import Repository
 from sandbox.fake import FakeSandbox
 from sealed_task import Predictors
 from tests.support.played import Program, scoring
@@ -79,3 +80,28 @@ def room() -> Iterator[Make]:
     yield make
     for one in made:
         one.close()
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
+    """A new one; the user's git has traps in its configuration."""
+    home = tmp_path / "home"
+    hooks = home / "templates" / "hooks"
+    hooks.mkdir(parents=True)
+    for name in ("post-commit", "reference-transaction", "post-index-change"):
+        (hooks / name).write_text(f"#!/bin/sh\ntouch {home}/owned\n")
+        (hooks / name).chmod(0o755)
+    (home / ".gitconfig").write_text(
+        f"[init]\n\ttemplateDir = {home}/templates\n\tdefaultBranch = trunk\n"
+        f"[core]\n\thooksPath = {hooks}\n\tautocrlf = true\n\tattributesFile = {home}/attributes\n"
+        "[commit]\n\tgpgSign = true\n[user]\n\tname = Somebody\n"
+        '[filter "trap"]\n\tclean = sed s/a/b/\n'
+    )
+    (home / "attributes").write_text("* filter=trap\n")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "Somebody")
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    opened = Repository(tmp_path / "repository")
+    yield opened
+    opened.close()
+    assert not (home / "owned").exists()

@@ -1,24 +1,15 @@
 """The repository of a run, looked at with git itself."""
 
-import itertools
 import os
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from controller.decision import Decision
-from controller.message import commit_message
 from controller.repository import Repository
-from controller.visible import Seen
-from sandbox.api import Outcome
+from tests.unit.repository_room import WHEN, git, message, root
 from tests.unit.toy import FILES
 
-WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HOSTILE = {
     "newlines": "x\n\nSealed-Decision: kept\nSealed-Score: 0\n",
     "trailer": "Sealed-Decision: kept",
@@ -34,71 +25,6 @@ HOSTILE = {
     "surrogate": "lone \udc80",
     "huge": "z" * 100_000,
 }
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
-    """A new one; the user's git has traps in its configuration."""
-    home = tmp_path / "home"
-    hooks = home / "templates" / "hooks"
-    hooks.mkdir(parents=True)
-    for name in ("post-commit", "reference-transaction", "post-index-change"):
-        (hooks / name).write_text(f"#!/bin/sh\ntouch {home}/owned\n")
-        (hooks / name).chmod(0o755)
-    (home / ".gitconfig").write_text(
-        f"[init]\n\ttemplateDir = {home}/templates\n\tdefaultBranch = trunk\n"
-        f"[core]\n\thooksPath = {hooks}\n\tautocrlf = true\n\tattributesFile = {home}/attributes\n"
-        "[commit]\n\tgpgSign = true\n[user]\n\tname = Somebody\n"
-        '[filter "trap"]\n\tclean = sed s/a/b/\n'
-    )
-    (home / "attributes").write_text("* filter=trap\n")
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("GIT_AUTHOR_NAME", "Somebody")
-    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    opened = Repository(tmp_path / "repository")
-    yield opened
-    opened.close()
-    assert not (home / "owned").exists()
-
-
-def git(repository: Path, *arguments: str) -> str:
-    """What git says about the repository, without the user's configuration."""
-    if shutil.which("git") is None:
-        pytest.skip("no git program to look with")
-    environment = {"PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1", "HOME": "/nonexistent"}
-    run = subprocess.run(
-        ["git", "-c", "safe.directory=*", "-C", str(repository), *arguments],
-        capture_output=True,
-        check=True,
-        env=environment,
-    )
-    return run.stdout.decode()
-
-
-def message(hypothesis: str, number: int = 1) -> str:
-    """A commit's text as the loop makes it."""
-    seen = Seen(
-        number=number,
-        agent="search",
-        candidate="",
-        hypothesis=hypothesis,
-        outcome=Outcome.crash,
-        decision=Decision.discarded,
-        score=None,
-        rehearsal_score=None,
-        reason="",
-        log="",
-        seconds=0,
-    )
-    return commit_message(seen, run="abc", agent="search", metric="bits")
-
-
-def root(repository: Repository) -> str:
-    """The baseline's commit, made the head of main."""
-    commit = repository.commit(FILES, message("baseline", 0), parent=None, when=WHEN)
-    repository.set_experiment(0, commit)
-    repository.set_main(commit, FILES)
-    return commit
 
 
 def test_the_root_has_the_three_files_of_the_task(repository: Repository, tmp_path: Path) -> None:
@@ -277,128 +203,3 @@ def test_packed_by_git_gc_it_still_works(repository: Repository, tmp_path: Path)
     again.set_main(next_commit, FILES)
     again.close()
     assert len(git(tmp_path / "repository", "log", "--format=%H", "main").split()) == 2
-
-
-# ---- packing -----------------------------------------------------------------------------------
-
-
-def experiments(repository: Repository, first: int, last: int, parent: str) -> dict[int, str]:
-    """Losers with these numbers, and the tidying that follows each."""
-    made = {}
-    for number in range(first, last + 1):
-        files = replace(FILES, train=f"n = {number}\n")
-        made[number] = repository.commit(files, message("try"), parent=parent, when=WHEN)
-        repository.set_experiment(number, made[number])
-        repository.tidy()
-    return made
-
-
-def refs(folder: Path) -> dict[int, str]:
-    """Experiments as git lists them."""
-    listed = git(folder, "for-each-ref", "--format=%(refname) %(objectname)", "refs/experiments")
-    pairs = [line.split() for line in listed.splitlines()]
-    return {int(name.rpartition("/")[2]): commit for name, commit in pairs}
-
-
-def test_hundreds_of_experiments_are_few_files(
-    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Packed, git finds all of them whole, `main` where it was, and so does who opens it again."""
-    monkeypatch.setattr("controller.repository.LOOSE_EXPERIMENTS", 15)
-    champion = root(repository)
-    made = {0: champion} | experiments(repository, 1, 100, champion)
-    folder = tmp_path / "repository"
-    assert refs(folder) == made
-    git(folder, "fsck", "--full", "--strict")
-    assert git(folder, "rev-parse", "main").strip() == champion
-    assert git(folder, "show", f"{made[7]}:train.py") == "n = 7\n"
-    assert git(folder, "status", "--porcelain") == ""
-    loose = [path for path in (folder / ".git").rglob("*") if path.is_file()]
-    assert len(loose) < 4 * 2 * 15 + 2 * 7 + 10, "of two times, packs, and what there always is"
-    again = Repository(folder)
-    assert {number: again.experiment(number) for number in made} == made
-    assert again.main() == champion
-    assert again.experiment(101) is None
-    again.close()
-
-
-class Killed(BaseException):
-    """Nothing in the controller catches it, as nothing catches a SIGKILL."""
-
-
-def die_at(patch: pytest.MonkeyPatch, step: int) -> None:
-    """Before the n-th file that is renamed or removed."""
-    left = itertools.count(step, -1)
-
-    def dying(method: Callable[..., object]) -> Callable[..., object]:
-        def die_or(*arguments: object, **named: object) -> object:
-            if next(left) == 0:
-                raise Killed
-            return method(*arguments, **named)
-
-        return die_or
-
-    for name in ("replace", "unlink"):
-        patch.setattr(Path, name, dying(getattr(Path, name)))
-
-
-def test_packing_may_be_killed_anywhere(
-    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Before each file that is renamed or removed: no commit is missing, and no draft stays."""
-    champion, folder = root(repository), tmp_path / "repository"
-    made, whole = {0: champion}, False
-    for step in itertools.count():
-        opened = Repository(folder)
-        made |= experiments(opened, len(made), len(made) + 1, champion)
-        with monkeypatch.context() as patch:
-            patch.setattr("controller.repository.LOOSE_EXPERIMENTS", 1)
-            die_at(patch, step)
-            try:
-                opened.tidy()
-                whole = True
-            except Killed:
-                assert step < 100
-        opened.close()
-        assert refs(folder) == made
-        git(folder, "fsck", "--full", "--strict")
-        if whole:
-            break
-    assert step > 5
-    Repository(folder).close()
-    assert not [*(folder / ".git").rglob("*.draft"), *(folder / ".git").rglob("*.lock")]
-
-
-@pytest.mark.parametrize("left", [b"", b"x", b"half"])
-def test_a_broken_object_stops_no_packing(
-    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: bytes
-) -> None:
-    """A power cut left half of one: it is no part of a pack, and all others are."""
-    monkeypatch.setattr("controller.repository.LOOSE_EXPERIMENTS", 4)
-    champion, folder = root(repository), tmp_path / "repository"
-    made = experiments(repository, 1, 2, champion)
-    broken = folder / ".git" / "objects" / made[1][:2] / made[1][2:]
-    data = broken.read_bytes()
-    broken.chmod(0o644)
-    broken.write_bytes(data[: len(data) // 2] if left == b"half" else left)
-    experiments(repository, 3, 3, champion)
-    (pack,) = (folder / ".git" / "objects" / "pack").glob("*.idx")
-    git(folder, "verify-pack", str(pack))
-    assert made[2] in git(folder, "verify-pack", "--verbose", str(pack))
-    assert made[1] not in git(folder, "verify-pack", "--verbose", str(pack))
-
-
-def test_refs_that_somebody_packs_are_packed_the_next_time(
-    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A git program of the user holds the lock: nothing waits for it, and nothing is lost."""
-    monkeypatch.setattr("controller.repository.LOOSE_EXPERIMENTS", 2)
-    champion, folder = root(repository), tmp_path / "repository"
-    lock = folder / ".git" / "packed-refs.lock"
-    lock.touch()
-    made = {0: champion} | experiments(repository, 1, 2, champion)
-    assert not (folder / ".git" / "packed-refs").exists()
-    lock.unlink()
-    made |= experiments(repository, 3, 4, champion)
-    assert (folder / ".git" / "packed-refs").read_text().count("refs/experiments/") == 4
-    assert refs(folder) == made
