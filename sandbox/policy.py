@@ -251,6 +251,7 @@ def _calls(order: Order) -> str:
         networked=order.role is Role.prepare,
         locks=order.role is not Role.predictor,
         gpu=bool(order.gpu) and order.role in AGENT_ROLES,
+        answers=not order.runtime or order.role in AGENT_ROLES or order.role is Role.prepare,
     )
 
 

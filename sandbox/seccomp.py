@@ -130,11 +130,6 @@ ALLOWED = (
 CONDITIONAL = (
     Rule("threads and processes, in no namespace of their own", "clone", clear=_NAMESPACES),
     Rule(
-        "its flags are in memory, where no filter looks: libc falls back to `clone`",
-        "clone3",
-        answer=_ENOSYS,
-    ),
-    Rule(
         "space that is allocated and unwritten could be changed by reading it: libc writes instead",
         "fallocate",
         answer=_EOPNOTSUPP,
@@ -165,6 +160,16 @@ CONDITIONAL = (
 )
 """Let in by their arguments, or answered by an error that libraries know."""
 
+NO_CLONE3 = Rule(
+    "its flags are in memory, where no filter looks: libc falls back to `clone`",
+    "clone3",
+    answer=_ENOSYS,
+)
+CLONE3 = Rule(
+    "for a runtime that answers everything with EPERM, as gVisor does, after which libc makes no "
+    "thread at all: what runs by this list is our own code",
+    "clone3",
+)
 NETWORK = Rule("the prepare role downloads: AF_INET and AF_INET6", "socket", values=(2, 10))
 LOCKS = (
     Rule("libraries lock their caches", "flock"),
@@ -181,24 +186,29 @@ REQUESTS = Rule(
 GPU_REQUESTS = Rule("a GPU's driver is spoken to by them, in numbers of its own", "ioctl")
 
 
-def rules(*, networked: bool = False, locks: bool = True, gpu: bool = False) -> tuple[Rule, ...]:
+def rules(
+    *, networked: bool = False, locks: bool = True, gpu: bool = False, answers: bool = True
+) -> tuple[Rule, ...]:
     """The rules of a profile; for the arguments see `profile`."""
     return (
         *ALLOWED,
         *CONDITIONAL,
+        NO_CLONE3 if answers else CLONE3,
         *([NETWORK] if networked else []),
         *(LOCKS if locks else [NO_LOCKS]),
         GPU_REQUESTS if gpu else REQUESTS,
     )
 
 
-def profile(*, networked: bool = False, locks: bool = True, gpu: bool = False) -> dict[str, Any]:
+def profile(
+    *, networked: bool = False, locks: bool = True, gpu: bool = False, answers: bool = True
+) -> dict[str, Any]:
     """The profile in the engine's format.
 
     `networked` for the prepare role alone, `locks` for all but predictors, `gpu` where the
-    container has one.
+    container has one, `answers` where the errors that rules name reach a program.
     """
-    chosen = rules(networked=networked, locks=locks, gpu=gpu)
+    chosen = rules(networked=networked, locks=locks, gpu=gpu, answers=answers)
     whatever = sorted(name for rule in chosen if not rule.entries() for name in rule.calls.split())
     return {
         "defaultAction": "SCMP_ACT_ERRNO",
@@ -210,7 +220,9 @@ def profile(*, networked: bool = False, locks: bool = True, gpu: bool = False) -
     }
 
 
-def profile_json(*, networked: bool = False, locks: bool = True, gpu: bool = False) -> str:
+def profile_json(
+    *, networked: bool = False, locks: bool = True, gpu: bool = False, answers: bool = True
+) -> str:
     """The profile as the engine takes it in a security option."""
-    chosen = profile(networked=networked, locks=locks, gpu=gpu)
+    chosen = profile(networked=networked, locks=locks, gpu=gpu, answers=answers)
     return json.dumps(chosen, separators=(",", ":"), sort_keys=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from sandbox.api import Task
 from sandbox.config import Config, from_environment
@@ -73,9 +74,14 @@ def service(host: Host) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="session")
-def tiny(service: Service) -> Task:
-    """The task `tests/tasks/tiny`, prepared."""
-    return service.prepare(task_files(TINY))
+def tiny(service: Service, runtime: str) -> Task:
+    """The task `tests/tasks/tiny`, prepared; another kernel takes memory, and starts slowly."""
+    files = task_files(TINY)
+    if runtime:
+        roomier = files.program.replace("budget_seconds: 1", "budget_seconds: 2")
+        roomier = roomier.replace("memory_mib: 128", "memory_mib: 256")
+        files = replace(files, program=roomier)
+    return service.prepare(files)
 
 
 @pytest.fixture

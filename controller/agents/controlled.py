@@ -5,10 +5,12 @@ time of the run, under the same rule. Whose turn it is follows from the view alo
 """
 
 from contextlib import suppress
+from operator import attrgetter
 
 from msgspec.structs import replace
 
 from controller.agents.base import Agent, Candidate, Unfit
+from controller.agents.remembered import Remembered
 from controller.errors import Unusable
 from controller.halting import Halted
 from controller.visible import View
@@ -23,12 +25,12 @@ class Controlled:
         self._agent = agent
         self._control = control
         self._share = share
+        self._agents = Remembered(attrgetter("agent"))
 
     def propose(self, view: View) -> Candidate | Unfit | Halted | None:
         """The next proposal; the agent's too where the control has none."""
-        experiments = view.experiments[1:]
-        controls = sum(seen.agent == self._control.name for seen in experiments)
-        if controls + 1 <= self._share * (len(experiments) + 1):
+        agents = self._agents.of(view)[1:]
+        if agents.count(self._control.name) + 1 <= self._share * (len(agents) + 1):
             with suppress(Unusable):  # a champion whose marks the agent has spoilt
                 found = self._control.propose(view)
                 if isinstance(found, Candidate):

@@ -14,6 +14,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from controller.agents.base import Candidate, Unfit
+from controller.agents.remembered import Remembered
 from controller.halting import Halted, is_last
 from controller.ledger import Call
 from controller.llm.caller import Caller, Question
@@ -21,7 +22,8 @@ from controller.llm.chat import Repair
 from controller.llm.context import messages
 from controller.llm.ensemble import choose
 from controller.llm.reply import is_whole_file, parsed
-from controller.visible import View
+from controller.visible import Seen, View
+from sandbox.api import Outcome
 
 REPAIRS = 2
 """How often a reply is sent back."""
@@ -37,10 +39,13 @@ class LLM:
     def __init__(self, caller: Caller, seed: str) -> None:
         self._caller = caller
         self._seed = seed
+        self._remembered = Remembered(_without_log)
 
     def propose(self, view: View) -> Candidate | Unfit | Halted:
         """The next proposal. Raises `Failed` where a provider rejects the call."""
         self._caller.wait()
+        # Prompts are made in another thread, too, and the run's own history is read in this one.
+        view = replace(view, experiments=self._remembered.of(view))
         with self._caller.ledger() as ledger:
             number = ledger.proposals_of_models()
             last = is_last(ledger.tally(), ledger.limits())
@@ -83,6 +88,11 @@ class LLM:
                 return replace(found, reason=reason + found.reason)
             reply = (call.reply or "")[:_QUOTED_LETTERS]
             repairs = (*repairs, Repair(reply=reply, reason=found.reason))
+
+
+def _without_log(seen: Seen) -> Seen:
+    """Only the log of what failed is told to a model."""
+    return replace(seen, log="") if seen.outcome is Outcome.scored else seen
 
 
 def _candidate(call: Call, view: View) -> Candidate | Unfit:

@@ -4,9 +4,11 @@ import re
 import tokenize
 from collections.abc import Sequence
 from io import StringIO
+from operator import attrgetter
 from pathlib import Path
 
 from controller.agents.base import Candidate, Unfit
+from controller.agents.remembered import Remembered
 from controller.errors import NotFound, Unusable
 from controller.runs import reading
 from controller.visible import View
@@ -22,9 +24,10 @@ class Replay:
 
     def __init__(self, items: Sequence[Candidate | Unfit]) -> None:
         self._items = items
+        self._agents = Remembered(attrgetter("agent"))
 
     def propose(self, view: View) -> Candidate | Unfit | None:
-        others = sum(seen.agent != self.name for seen in view.experiments[1:])
+        others = sum(agent != self.name for agent in self._agents.of(view)[1:])
         number = view.proposals - others
         return self._items[number] if number < len(self._items) else None
 

@@ -208,9 +208,14 @@ ways = pytest.mark.parametrize("send", ["advice", "fadvise", "readahead"])
 
 @pytest.mark.claim("rooms-are-apart")
 @ways
-def test_calls_that_bring_pages_in_are_refused(bench: Bench, rooms: Task, send: str) -> None:
+def test_calls_that_bring_pages_in_are_refused(
+    bench: Bench, rooms: Task, send: str, runtime: str
+) -> None:
     """No call loads a page of a shared file that it does not read."""
     result = bench.run(attack("page_cache", SEND=send), rooms)
+    if runtime == "runsc":  # counts no reads: no page is known to be cold, and none is brought in
+        assert result.rehearsal_score == pytest.approx(HONEST_ROOMS)
+        return
     assert result.outcome is Outcome.crash
     assert "PermissionError" in result.log
 

@@ -288,7 +288,7 @@ def test_hours_are_those_of_all_sessions(monkeypatch: pytest.MonkeyPatch) -> Non
         now += timedelta(hours=10)
         run.limit(RunLimits(most_experiments=10_000))
         assert drive(run, sandbox).halt is Halt.hours
-        assert 3600 <= run.ledger.tally().seconds < 5400
+        assert 3600 <= run.ledger.tally().seconds < 2 * 3600
 
 
 def test_an_interrupt_cancels_the_trial_and_the_run_goes_on_later(

@@ -168,7 +168,9 @@ def test_the_vault_is_in_nothing_that_an_agent_is_given() -> None:
         sandbox = Asked(vault=vault)
         with opened(sandbox, files=FILES, name=name) as run:
             drive(run, sandbox, Scripted(*candidates(BETTER, "score=2")))
-            told.append((run.view(), [e.message for e in run.ledger.experiments()]))
+            view = run.view()
+            view = replace(view, experiments=list(view.experiments))
+            told.append((view, [e.message for e in run.ledger.experiments()]))
             decided.append([(e.decision, e.gain) for e in run.ledger.experiments()])
             assert {t.vault_score for t in run.ledger.trials(1)} != {None}
     assert told[0] == told[1]

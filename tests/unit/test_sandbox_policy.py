@@ -56,6 +56,7 @@ ORDERS: dict[str, Order] = {
     "trainer-kept-artifact": replace(BASE, volumes=replace(ALL, artifact_kept=True)),
     "trainer-large-artifact": replace(BASE, artifact_mib=4096),
     "trainer-runtime": replace(BASE, runtime="runsc"),
+    "scorer-runtime": replace(BASE, role=Role.scorer, runtime="runsc"),
     "prepare-runtime": replace(BASE, role=Role.prepare, runtime="runsc"),
     "probe-bare": replace(BASE, role=Role.probe, volumes=Volumes()),
 }
@@ -64,6 +65,7 @@ PROFILES: dict[str, dict[str, bool]] = {
     "seccomp.json": {},
     "seccomp-gpu.json": {"gpu": True},
     "seccomp-networked.json": {"networked": True},
+    "seccomp-own-code.json": {"answers": False},
     "seccomp-predictor.json": {"locks": False},
     "seccomp-predictor-gpu.json": {"locks": False, "gpu": True},
 }
