@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from sandbox.api import Task
+from sandbox.api import Task, TaskFiles
 from sandbox.config import Config, from_environment
 from sandbox.engine import Engine
 from sandbox.errors import EngineUnavailable
@@ -76,12 +76,15 @@ def service(host: Host) -> Iterator[Service]:
 @pytest.fixture(scope="session")
 def tiny(service: Service, runtime: str) -> Task:
     """The task `tests/tasks/tiny`, prepared; another kernel takes memory, and starts slowly."""
+    return service.prepare(roomy(2, 256) if runtime else task_files(TINY))
+
+
+def roomy(seconds: int, memory_mib: int) -> TaskFiles:
+    """The tiny task with more time and memory."""
     files = task_files(TINY)
-    if runtime:
-        roomier = files.program.replace("budget_seconds: 1", "budget_seconds: 2")
-        roomier = roomier.replace("memory_mib: 128", "memory_mib: 256")
-        files = replace(files, program=roomier)
-    return service.prepare(files)
+    program = files.program.replace("budget_seconds: 1", f"budget_seconds: {seconds}")
+    program = program.replace("memory_mib: 128", f"memory_mib: {memory_mib}")
+    return replace(files, program=program)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import pytest
 
 from sandbox.api import Task
 from sandbox.service import Service
+from tests.conftest import roomy
 from tests.support.attacks import ROOMS, Deadline
 from tests.support.candidates import Bench
 from tests.support.files import task_files
@@ -53,6 +54,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         marks = [] if name in UNDER_GVISOR else [pytest.mark.slow]
         runtimes.append(pytest.param("runsc", id="gvisor", marks=marks))
     metafunc.parametrize("runtime", runtimes, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def unhurried(service: Service, tiny: Task, runtime: str) -> Task:
+    """The tiny task; under gVisor with time for its slow forks."""
+    return service.prepare(roomy(8, 512)) if runtime else tiny
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ PROMPT = 1.5
     ids=["both", "timer-alone", "sandbox-alone"],
 )
 def test_no_process_outlives_the_budget(
-    bench: Bench, deadline: Deadline, timer: bool, kill: bool
+    bench: Bench, deadline: Deadline, timer: bool, kill: bool, runtime: str
 ) -> None:
     """Daemons that ignore every signal end with the budget, by timer or sandbox alone too."""
     if not timer:
@@ -39,7 +39,9 @@ def test_no_process_outlives_the_budget(
     if not kill:
         late_kill(bench.patch)
     result = bench.run(attack("daemon"))
-    assert result.outcome is Outcome.timeout
+    # Each process costs gVisor's kernel some megabytes, and forty may be too many.
+    early = [Outcome.over_memory] if runtime == "runsc" else []
+    assert result.outcome in (Outcome.timeout, *early)
     assert deadline.overtime(result) < PROMPT
 
 
