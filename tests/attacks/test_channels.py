@@ -213,7 +213,8 @@ def test_calls_that_bring_pages_in_are_refused(
 ) -> None:
     """No call loads a page of a shared file that it does not read."""
     result = bench.run(attack("page_cache", SEND=send), rooms)
-    if runtime == "runsc":  # counts no reads: no page is known to be cold, and none is brought in
+    # gVisor counts no reads: mostly no page is known to be cold, and then none is brought in.
+    if runtime == "runsc" and result.outcome is Outcome.scored:
         assert result.rehearsal_score == pytest.approx(HONEST_ROOMS)
         return
     assert result.outcome is Outcome.crash

@@ -74,7 +74,7 @@ def test_control_without_the_limit_more_are_opened(bench: Bench) -> None:
 @pytest.mark.claim("limits-hold")
 def test_a_hog_dies_alone(bench: Bench) -> None:
     """Who takes more memory than the task gives is killed, and told so."""
-    result = bench.run(attack("memory_hog"))
+    result = bench.run(attack("memory_hog", MEBIBYTES=bench.task.settings.memory_mib + 80))
     assert (result.outcome, result.score) == (Outcome.over_memory, None)
 
 

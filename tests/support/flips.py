@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 from msgspec.structs import replace
 
-from sandbox import limits, log_reader, trial
+from sandbox import limits, log_reader, policy, trial
 from sandbox.api import SCORER_IMAGE, TaskFiles
 from sandbox.container import RoleContainer
 from sandbox.policy import Order, Role, exec_spec
@@ -211,7 +211,14 @@ def _as_root(patch: pytest.MonkeyPatch, _: Service) -> None:
     def as_root(order: Order, modules: tuple[str, ...] = ()) -> Spec:
         return exec_spec(order, modules) | {"User": "0:0"}
 
+    own = policy._user
+
+    def root_trains(order: Order) -> str:
+        return "0:0" if order.role is Role.trainer else own(order)
+
     patch.setattr("sandbox.container.exec_spec", as_root)
+    # The engine gives an exec no more capabilities than the container was made with.
+    patch.setattr(policy, "_user", root_trains)
 
 
 def _looks_at_one(files: TaskFiles) -> TaskFiles:
