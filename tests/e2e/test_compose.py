@@ -121,6 +121,7 @@ def test_the_controller_has_no_engine_and_no_data(stack: Stack) -> None:
         "/var/lib/sealed/tasks": False,
         "/var/lib/sealed/runs": True,
         "/run/sealed": False,
+        "/run/secrets/llm_key": False,
     }
     assert not any("docker" in m["Source"].rpartition("/")[2] for m in mounts)
     code = (
