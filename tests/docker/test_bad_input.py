@@ -208,6 +208,7 @@ def other(engine: Engine, tmp_path: Path) -> Iterator[Person]:
         yield person
 
 
+@pytest.mark.slow
 def test_held_out_data_altered_or_missing(other: Person, engine: Engine, host: Host) -> None:
     """Data that is not what `prepare` wrote stops a run, with the way back; nothing is scored."""
     person = other

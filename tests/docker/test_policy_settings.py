@@ -239,6 +239,7 @@ def test_without_the_setting_its_check_fails(
     assert _finding(host, check), f"{check} does not notice that {setting} is gone"
 
 
+@pytest.mark.slow
 def test_a_finding_is_told_with_its_setting(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the engine to the reader: the check fails, and the setting's name comes first."""
     weaken(monkeypatch, _set("HostConfig.OomScoreAdj", 0))

@@ -107,6 +107,7 @@ def test_control_tokens_are_letters_and_answers_are_one_token(prompt: Task) -> N
     assert words[0] != words[1]
 
 
+@pytest.mark.slow
 def test_a_better_prompt_gains_more_than_is_asked_for(bench: Bench, prompt: Task) -> None:
     """What the labels mean, and an example of either, are worth more than the plain question."""
     first, better = bench.run(TRAIN, prompt), bench.run(BETTER, prompt)

@@ -43,6 +43,7 @@ def test_a_faster_candidate_gains_more_than_noise(bench: Bench, speed: Task) -> 
     assert result.score > 2 > speed.settings.min_gain
 
 
+@pytest.mark.slow
 def test_the_baseline_does_not_import_what_the_candidate_does(
     bench: Bench, speed: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:

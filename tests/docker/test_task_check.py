@@ -15,7 +15,7 @@ from tests.support.files import task_files
 
 pytestmark = pytest.mark.docker
 
-IN_EVERY_RUN = {SkeletonKind.construction, SkeletonKind.speed}
+IN_EVERY_RUN = {SkeletonKind.construction}
 """The others take half a minute each; all are tried without an engine as well."""
 TRAIN = (TINY / "train.py").read_text()
 
