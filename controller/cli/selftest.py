@@ -48,6 +48,10 @@ def attack_sandbox(
             for number, one in enumerate(attacks):
                 screen.subject(f"{number + 1} of {len(attacks)}: {one.name}")
                 items.append(selftest.item(one))
+        except KeyboardInterrupt:
+            if not json:
+                _tell(items)  # what was found so far; the exit code tells that it is not all
+            raise
         finally:
             selftest.close()
     if json:

@@ -109,6 +109,19 @@ def incomparable() -> Judgement:
     return Judgement(decision=Decision.discarded, reason="It can't be compared with the champion.")
 
 
+def by_one_trial(found: Evidence) -> Comparison | Judgement | Ask:
+    """The comparison of a candidate's one trial, or why there is none, or what it needs first."""
+    if not found.candidate:
+        return Ask.candidate
+    trial = found.candidate[0]
+    if not has_score(trial.outcome, trial.score):
+        return unscored(trial.outcome)
+    if not found.looks:
+        return Ask.comparison
+    comparison = found.looks[0].comparison
+    return incomparable() if comparison is None or not is_finite(comparison) else comparison
+
+
 def is_finite(comparison: Comparison) -> bool:
     """Whether a comparison came to numbers."""
     return math.isfinite(comparison.difference) and math.isfinite(comparison.standard_error)

@@ -9,27 +9,17 @@ from controller.decision import (
     Evidence,
     Judgement,
     better,
-    has_score,
-    incomparable,
-    is_finite,
+    by_one_trial,
     is_smaller_tie,
-    unscored,
 )
-from sandbox.api import TaskSettings
+from sandbox.api import Comparison, TaskSettings
 
 
 def judge(found: Evidence, settings: TaskSettings) -> Judgement | Ask:
     """Decide on a candidate by one trial."""
-    if not found.candidate:
-        return Ask.candidate
-    trial = found.candidate[0]
-    if not has_score(trial.outcome, trial.score):
-        return unscored(trial.outcome)
-    if not found.looks:
-        return Ask.comparison
-    comparison = found.looks[0].comparison
-    if comparison is None or not is_finite(comparison):
-        return incomparable()
+    comparison = by_one_trial(found)
+    if not isinstance(comparison, Comparison):
+        return comparison
     gain = better(settings) * comparison.difference + 0.0
     kept = gain > 0 or is_smaller_tie(found, comparison)
     return Judgement(
