@@ -14,10 +14,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-LEARNING_RATE = 2e-3  # search: log 1e-4 3e-2
 NEAR = 2  # search: int 1 8
-SPREAD = 0.05  # search: log 0.005 0.5
 DEPTH = 2  # search: int 1 8
+LEARNING_RATE = 2e-3  # search: log 1e-4 3e-2
+SPREAD = 0.05  # search: log 0.005 0.5
 WIDTH = 64  # search: choice 32 48 64 96 128 192 256
 BATCH_SIZE = 16  # search: log int 4 256
 CONTEXT = 64  # search: log int 16 512
