@@ -90,18 +90,21 @@ def seen(
     """What an agent may know of a decided experiment.
 
     `champion` is the one that it was compared with; the baseline has none. `noise` is the run's
-    noise floor, where it was measured.
+    noise floor, where it was measured. One that was dethroned is told as `dishonest`, discarded,
+    and without a score: it is none to build on.
     """
-    if experiment.outcome is None or experiment.decision is None:
+    outcome, decision = experiment.outcome, experiment.decision
+    if outcome is None or decision is None:
         raise ValueError(f"experiment {experiment.number} is not decided yet")
+    fallen = experiment.dethroned_by is not None
     return Seen(
         number=experiment.number,
         agent=experiment.agent,
         candidate=candidate,
         hypothesis=experiment.hypothesis,
-        outcome=experiment.outcome,
-        decision=experiment.decision,
-        score=_told(experiment, champion, settings, noise),
+        outcome=Outcome.dishonest if fallen else outcome,
+        decision=Decision.discarded if fallen else decision,
+        score=None if fallen else _told(experiment, champion, settings, noise),
         rehearsal_score=_finite(experiment.rehearsal_score),
         reason=printable(experiment.trial_reason or "", _REASON_LETTERS),
         log=printable(log, LOG_LETTERS),

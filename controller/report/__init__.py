@@ -39,6 +39,8 @@ class Kept(Struct, frozen=True, kw_only=True):
     """Of the gain's 95 % interval: by confirming trials, or else by the examples alone."""
     vault: float | None
     """Score on the second sealed split, where it was asked for."""
+    dethroned_by: int | None
+    """It was dishonest later, in a trial that this experiment asked for."""
     diff: str | None
     """None: too many lines to compare."""
 
@@ -53,6 +55,8 @@ class Report(Struct, frozen=True, kw_only=True):
     gain: float | None
     """The champion's score beside the baseline's; positive is better."""
     percent: float | None
+    vault: float | None
+    """The champion's score on the second sealed split, and the baseline's."""
     baseline_vault: float | None
     trials: int
     training_seconds: float
@@ -85,6 +89,7 @@ def report_of(folder: Path) -> Report:
         kept=kept,
         gain=gain,
         percent=percent,
+        vault=None if not status.champion else vaults.get(status.champion),
         baseline_vault=vaults.get(0),
         trials=sum(trial.outcome is not None for trial in trials),
         training_seconds=math.fsum(trial.seconds or 0 for trial in trials),
@@ -109,6 +114,7 @@ def _kept(ledger: Ledger, experiment: Experiment, vault: float | None) -> Kept:
         low=low,
         high=high,
         vault=vault,
+        dethroned_by=experiment.dethroned_by,
         diff=diff_of(ledger, experiment),
     )
 
