@@ -121,6 +121,7 @@ class Run:
             None if parent is None else self.ledger.experiment(parent),
             self.row.settings,
             noise=self.ledger.noise_floor(),
+            salt=self.row.salt,
             candidate=candidate,
             log=log,
         )

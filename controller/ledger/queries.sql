@@ -2,17 +2,17 @@
 INSERT INTO run (one, id, created_at, task_name, task_hash, program, prepare, settings, agent,
                  agent_source, control, most_experiments, most_hours, plateau, dockerfile,
                  scorer_dockerfile, most_dollars, most_tokens, most_calls, most_dollars_a_day,
-                 most_tokens_a_day, most_calls_a_day, most_hours_a_day)
+                 most_tokens_a_day, most_calls_a_day, most_hours_a_day, salt)
 VALUES (1, :id, :now, :task_name, :task_hash, :program, :prepare, :settings, :agent,
         :agent_source, :control, :most_experiments, :most_hours, :plateau, :dockerfile,
         :scorer_dockerfile, :most_dollars, :most_tokens, :most_calls, :most_dollars_a_day,
-        :most_tokens_a_day, :most_calls_a_day, :most_hours_a_day);
+        :most_tokens_a_day, :most_calls_a_day, :most_hours_a_day, :salt);
 
 -- name: run
 SELECT id, created_at, task_name, task_hash, program, prepare, settings, agent, agent_source,
        control, most_experiments, most_hours, plateau, dockerfile, scorer_dockerfile,
        most_dollars, most_tokens, most_calls, most_dollars_a_day, most_tokens_a_day,
-       most_calls_a_day, most_hours_a_day
+       most_calls_a_day, most_hours_a_day, salt
 FROM run;
 
 -- name: limit_run

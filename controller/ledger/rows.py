@@ -1,8 +1,10 @@
 """The ledger's rows as they are read, typed and frozen."""
 
+import secrets
 from enum import StrEnum
+from functools import partial
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from controller.decision import Decision
 from sandbox.api import Outcome, Stage, TaskSettings
@@ -100,6 +102,8 @@ class NewRun(Struct, frozen=True, kw_only=True):
     control: float | None = None
     """Share of the experiments that the plain search proposes beside the agent."""
     limits: RunLimits
+    salt: str = field(default_factory=partial(secrets.token_hex, 16))
+    """Of the noise in what agents are told of scores; for no agent."""
 
 
 class RunRow(NewRun, frozen=True, kw_only=True):
