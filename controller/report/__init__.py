@@ -13,6 +13,7 @@ from msgspec import Struct
 from controller.decision import Decision
 from controller.diff import diff_of
 from controller.ledger import Experiment, Ledger
+from controller.report.ablation import Ablation
 from controller.runs import PUBLIC_KEY, reading
 from controller.status import Status, status_of
 from controller.verify import Verified, read_key, verify
@@ -64,9 +65,11 @@ class Report(Struct, frozen=True, kw_only=True):
     """Of all trials."""
     verified: Verified | None
     """None: no public key is in the run's folder."""
+    ablation: Ablation | None
+    """What each kept change is worth in the champion; None: that was not asked for."""
 
 
-def report_of(folder: Path) -> Report:
+def report_of(folder: Path, ablation: Ablation | None = None) -> Report:
     """Read a run. Raises `NotFound`."""
     status = status_of(folder)
     verified = verify(folder, None) if (folder / PUBLIC_KEY).exists() else None
@@ -95,6 +98,7 @@ def report_of(folder: Path) -> Report:
         training_seconds=math.fsum(trial.seconds or 0 for trial in trials),
         wall_seconds=math.fsum(trial.wall_seconds or 0 for trial in trials),
         verified=verified,
+        ablation=ablation,
     )
 
 
