@@ -22,7 +22,7 @@ help:
 	@echo "make fuzz      every reader of hostile bytes, FUZZ_SECONDS (60) each"
 	@echo "make bench     overheads as ratios and seconds of each task: tables, and bench.json"
 	@echo "make soak      SOAK_TRIALS (1000) with kills and a lying engine: what leaks, and soak.json"
-	@echo "make simulate  keep rules against candidates whose true gain is known: a table"
+	@echo "make simulate  keep rules against candidates whose true gain is known, and what scores tell: tables"
 	@echo "make local-model  a small open model at http://127.0.0.1:8080/v1, for runs without a key"
 	@echo "make format    format the code"
 	@echo "make images    all four images"
@@ -60,6 +60,7 @@ soak: venv engine
 	$(BIN)/python -m tests.soak
 
 simulate: venv
+	$(BIN)/python -m tests.simulate.labels
 	$(BIN)/python -m tests.simulate
 
 # In an environment of its own: weights and their server are none of the controller's business.

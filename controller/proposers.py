@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from controller.decision import Decision
 from controller.ledger.rows import Experiment, Refusal
 
 LEAST_KEPT = 5
@@ -36,6 +35,7 @@ class Proposer(Struct, frozen=True, kw_only=True):
     experiments: int
     """Recorded ones."""
     kept: int
+    """And not dethroned."""
     refused: int
     gain: float
     """Sum of its kept candidates' gains, in the metric's unit; better is positive."""
@@ -65,7 +65,7 @@ def proposers(
 def _proposer(
     name: str, experiments: list[Experiment], refused: int, dollars: float | None
 ) -> Proposer:
-    kept = [e for e in experiments if e.decision is Decision.kept]
+    kept = [e for e in experiments if e.is_kept]
     gains = [e.gain or 0.0 for e in kept]
     errors = [e.standard_error or 0.0 for e in kept]
     return Proposer(

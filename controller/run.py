@@ -121,6 +121,7 @@ class Run:
             None if parent is None else self.ledger.experiment(parent),
             self.row.settings,
             noise=self.ledger.noise_floor(),
+            salt=self.row.salt,
             candidate=candidate,
             log=log,
         )
@@ -170,8 +171,9 @@ class Run:
 class _History(Sequence[visible.Seen]):
     """The first experiments of a run, each read when it is looked at, and then no longer kept.
 
-    So a run of a week takes no more memory than one of an hour. What is recorded never changes,
-    and what an agent is told of it doesn't either. It is good for as long as the run is open.
+    So a run of a week takes no more memory than one of an hour. What an agent is told of what is
+    recorded does not change, but for a champion that falls. It is good for as long as the run is
+    open.
     """
 
     def __init__(self, run: Run, count: int) -> None:

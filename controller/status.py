@@ -66,6 +66,9 @@ class Status(Struct, frozen=True, kw_only=True):
     experiments: int
     """After the baseline, finished ones."""
     kept: int
+    """Those that were dethroned not included."""
+    dethroned: int
+    """Kept, and later dishonest in a trial as champion."""
     refused: int
     """Proposals that were no candidates."""
     last_refusal: Refusal | None
@@ -127,6 +130,7 @@ def status_of(folder: Path) -> Status:
             champion=None if champion is None else champion.number,
             experiments=tally.experiments,
             kept=tally.kept,
+            dethroned=tally.dethroned,
             refused=tally.refused,
             last_refusal=next(reversed(ledger.refusals()), None),
             outcomes=ledger.outcomes(),

@@ -5,15 +5,19 @@ is in neither: exact scores (unless `feedback: exact`), gains and standard error
 reasons, times and bytes of sealed phases, sizes of the held-out data.
 
 A score under `rounded` is a multiple of a step, and no further than eight steps from the champion
-that it was compared with: a query tells few bits of the labels (log-loss probing), and noise
-within a step is not mistaken for progress. A new champion's own score is rounded, but not held
-within the eight steps, for it is the champion. Under `ladder` only a score that improves by a step
+that it was compared with, so that noise within a step is not mistaken for progress. Rounding alone
+would not keep the labels: `tests/simulate/labels.py` reads a thousand of them in 300 experiments,
+by answers that make each wrong one cost a step. So what was not kept has noise in it besides, as
+much as the standard error of its gain: answers that let single labels weigh much have a large one.
+A new champion's own score is rounded alone. Under `ladder` only a score that improves by a step
 is told at all (Blum and Hardt, "The Ladder", 2015). What was measured on the rehearsal split is
 public in full.
 """
 
+import hmac
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 
 from msgspec import Struct
 
@@ -84,24 +88,28 @@ def seen(
     settings: TaskSettings,
     *,
     noise: Noise | None,
+    salt: str,
     candidate: str,
     log: str,
 ) -> Seen:
     """What an agent may know of a decided experiment.
 
     `champion` is the one that it was compared with; the baseline has none. `noise` is the run's
-    noise floor, where it was measured.
+    noise floor, where it was measured. The same `salt` tells the same of the same score. One that
+    was dethroned is told as `dishonest`, discarded, and without a score: it is none to build on.
     """
-    if experiment.outcome is None or experiment.decision is None:
+    outcome, decision = experiment.outcome, experiment.decision
+    if outcome is None or decision is None:
         raise ValueError(f"experiment {experiment.number} is not decided yet")
+    fallen = experiment.dethroned_by is not None
     return Seen(
         number=experiment.number,
         agent=experiment.agent,
         candidate=candidate,
         hypothesis=experiment.hypothesis,
-        outcome=experiment.outcome,
-        decision=experiment.decision,
-        score=_told(experiment, champion, settings, noise),
+        outcome=Outcome.dishonest if fallen else outcome,
+        decision=Decision.discarded if fallen else decision,
+        score=None if fallen else _told(experiment, champion, settings, noise, salt),
         rehearsal_score=_finite(experiment.rehearsal_score),
         reason=printable(experiment.trial_reason or "", _REASON_LETTERS),
         log=printable(log, LOG_LETTERS),
@@ -141,6 +149,7 @@ def _told(
     champion: Experiment | None,
     settings: TaskSettings,
     noise: Noise | None,
+    salt: str,
 ) -> float | None:
     score = experiment.score
     if score is None or not has_score(experiment.outcome, score):
@@ -155,7 +164,22 @@ def _told(
     if kept or champion is None or champion.score is None:
         return _rounded(score, unit)
     middle = _count(champion.score, unit)
-    return _multiple(max(middle - _STEPS, min(middle + _STEPS, _count(score, unit))), unit)
+    blurred = _count(score + _blur(experiment, unit) * _normal(salt, score), unit)
+    return _multiple(max(middle - _STEPS, min(middle + _STEPS, blurred)), unit)
+
+
+def _blur(experiment: Experiment, unit: float) -> float:
+    """The standard deviation of the noise in a score that was not kept, in the metric's unit."""
+    error = experiment.standard_error
+    if error is None or not math.isfinite(error):
+        return unit
+    return max(unit / 2, error) if error else 0.0  # of a single value there are no labels
+
+
+def _normal(salt: str, score: float) -> float:
+    """Drawn from the normal distribution: who knows the salt draws the same for a score."""
+    digest = hmac.digest(salt.encode(), score.hex().encode(), "sha256")
+    return NormalDist().inv_cdf((int.from_bytes(digest[:6], "big") + 0.5) / 2**48)
 
 
 def _rounded(score: float, unit: float) -> float:

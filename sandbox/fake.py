@@ -221,6 +221,8 @@ class FakeSandbox:
         outcome = Outcome(told.get("outcome", Outcome.scored))
         if not request.key.endswith("-1"):
             outcome = Outcome(told.get("later", outcome))
+        if request.key.endswith(f"-{told.get('caught')}"):
+            outcome = Outcome.dishonest
         stages = [Stage.waiting, Stage.building, Stage.training]
         if outcome not in _IN_PUBLIC:
             stages += [Stage.rehearsing, Stage.scoring]

@@ -2,12 +2,12 @@
 
     # fake: score=1.5 spread=0.1 seconds=0.5 rehearsal=1.4 memory=1000000
     # fake: outcome=crash reason="ValueError: no" log="epoch 1"
-    # fake: wait=3 noise=0.1 later=crash
+    # fake: wait=3 noise=0.1 later=crash caught=5
 
-`noise` is the deviation of a trial's score between seeds, and `later` the outcome of all trials but
-the first; `spread` is the deviation of one example's value from the score, over and above what all
-candidates share, so that comparisons have a standard error; `wait` really waits, and can be
-cancelled.
+`noise` is the deviation of a trial's score between seeds, `later` the outcome of all trials but the
+first, and `caught` the number of one that is dishonest; `spread` is the deviation of one example's
+value from the score, over and above what all candidates share, so that comparisons have a standard
+error; `wait` really waits, and can be cancelled.
 """
 
 import math

@@ -14,10 +14,13 @@ class Remembered(Generic[T]):
     def __init__(self, keep: Callable[[Seen], T]) -> None:
         self._keep = keep
         self._kept: list[T] = []
+        self._champion = 0
 
     def of(self, view: View) -> Sequence[T]:
         """By number, the baseline first."""
-        if len(view.experiments) < len(self._kept):  # of another run
+        fallen = view.champion.number < self._champion  # a champion: what was told of it changed
+        self._champion = view.champion.number
+        if fallen or len(view.experiments) < len(self._kept):  # or it is of another run
             self._kept = []
         self._kept += [self._keep(seen) for seen in view.experiments[len(self._kept) :]]
         return tuple(self._kept)

@@ -60,6 +60,7 @@ class Search:
         self._seed = seed
         self._known: list[_Known] = []
         self._last: Seen | None = None
+        self._champion = 0
         if not marked(train).constants:
             raise Unusable(
                 "train.py marks no constant to search.",
@@ -70,7 +71,7 @@ class Search:
     def propose(self, view: View) -> Candidate | None:
         """The next untried values. Raises `Unusable` if the champion has bad marks."""
         champion = marked(view.champion.candidate)
-        self._read(view.experiments)
+        self._read(view)
         kin = [known for known in self._known if known.pieces == champion.pieces]
         tried = {known.values for known in kin}
         kept = [known.values for known in kin if known.kept]
@@ -84,11 +85,13 @@ class Search:
                     return candidate
         return None
 
-    def _read(self, experiments: Sequence[Seen]) -> None:
+    def _read(self, view: View) -> None:
         """Remember what matters of experiments, so that each is read once."""
-        count = len(self._known)
-        if len(experiments) < count or (count and experiments[count - 1] != self._last):
-            self._known, count = [], 0  # of another run
+        experiments, count = view.experiments, len(self._known)
+        fallen = view.champion.number < self._champion  # a champion: what was told of it changed
+        self._champion = view.champion.number
+        if fallen or len(experiments) < count or (count and experiments[count - 1] != self._last):
+            self._known, count = [], 0  # of another run, or that
         for self._last in experiments[count:]:
             self._known.append(_known(self._last))
 

@@ -55,7 +55,7 @@ def list_experiments(run: Run = None, json: Json = False) -> None:
         [
             (
                 str(experiment.number),
-                str(experiment.decision or experiment.state),
+                experiment.verdict,
                 str(experiment.outcome or "-"),
                 figure(experiment.score),
                 figure(experiment.gain),
@@ -85,6 +85,9 @@ def show(run: Run = None, number: Number = None, json: Json = False) -> None:
     lines = {
         "experiment": f"{experiment.number}, by {experiment.agent}",
         "decision": f"{experiment.decision or experiment.state}: {experiment.decision_reason}",
+        "dethroned": ""
+        if experiment.dethroned_by is None
+        else f"dishonest in a trial that experiment {experiment.dethroned_by} asked for",
         "outcome": str(experiment.outcome or "-"),
         "score": f"{figure(experiment.score)} {metric}",
         "gain": gain,

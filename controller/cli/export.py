@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from controller.cli.experiments import plain
-from controller.decision import Decision, has_score
+from controller.decision import has_score
 from controller.ledger import Experiment, State
 from controller.runs import find_run, reading
 from controller.text import one_line
@@ -49,14 +49,17 @@ def export_run(
 
 
 def results_rows(experiments: list[Experiment]) -> Iterator[tuple[str, ...]]:
-    """The lines of results.tsv. As in the original, what has no score has 0 and `crash`."""
+    """The lines of results.tsv. As in the original, what has no score has 0 and `crash`.
+
+    What was dethroned has the score that it had, and `discard`: there is no word for it.
+    """
     yield _COLUMNS
     for experiment in experiments:
         score, memory, status = 0.0, 0.0, "crash"
         if has_score(experiment.outcome, experiment.score):
             score = experiment.score or 0.0
             memory = (experiment.peak_memory_bytes or 0) / 2**30
-            status = "keep" if experiment.decision is Decision.kept else "discard"
+            status = "keep" if experiment.is_kept else "discard"
         yield (
             str(experiment.commit_id)[:7],
             f"{score:.6f}",

@@ -18,6 +18,7 @@ _PIPE_WIDTH = 200
 _COLOURS = {
     "kept": "green",
     "discarded": "dim",
+    "dethroned": "red",
     Verdict.passed: "green",
     Verdict.warning: "yellow",
     Verdict.failed: "red",

@@ -66,6 +66,7 @@ def _tell(found: Status) -> None:
         "noise": _noise(found),
         "vault": _vault(found),
         "experiments": f"{found.experiments}{limit}: {found.kept} kept"
+        + (f", {found.dethroned} dethroned" if found.dethroned else "")
         + (f"; {outcomes}" if outcomes else ""),
         "refused": ""
         if found.last_refusal is None

@@ -90,7 +90,9 @@ def _tell(found: "Verified") -> None:
     else:
         say(
             f"{found.run} is what it says: {found.receipts} receipts of {found.trials} trials, "
-            f"{found.experiments} experiments, {found.kept} kept, every decision made again"
+            f"{found.experiments} experiments, {found.kept} kept"
+            + (f" ({found.dethroned} dethroned)" if found.dethroned else "")
+            + ", every decision made again"
         )
     say(f"key: {found.key}")
     if found.key_is_the_runs:

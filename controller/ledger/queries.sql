@@ -2,17 +2,17 @@
 INSERT INTO run (one, id, created_at, task_name, task_hash, program, prepare, settings, agent,
                  agent_source, control, most_experiments, most_hours, plateau, dockerfile,
                  scorer_dockerfile, most_dollars, most_tokens, most_calls, most_dollars_a_day,
-                 most_tokens_a_day, most_calls_a_day, most_hours_a_day)
+                 most_tokens_a_day, most_calls_a_day, most_hours_a_day, salt)
 VALUES (1, :id, :now, :task_name, :task_hash, :program, :prepare, :settings, :agent,
         :agent_source, :control, :most_experiments, :most_hours, :plateau, :dockerfile,
         :scorer_dockerfile, :most_dollars, :most_tokens, :most_calls, :most_dollars_a_day,
-        :most_tokens_a_day, :most_calls_a_day, :most_hours_a_day);
+        :most_tokens_a_day, :most_calls_a_day, :most_hours_a_day, :salt);
 
 -- name: run
 SELECT id, created_at, task_name, task_hash, program, prepare, settings, agent, agent_source,
        control, most_experiments, most_hours, plateau, dockerfile, scorer_dockerfile,
        most_dollars, most_tokens, most_calls, most_dollars_a_day, most_tokens_a_day,
-       most_calls_a_day, most_hours_a_day
+       most_calls_a_day, most_hours_a_day, salt
 FROM run;
 
 -- name: limit_run
@@ -67,7 +67,11 @@ SELECT e.number, e.state, e.agent, e.hypothesis, e.candidate_hash, e.parent, e.p
        t.rehearsal_score, t.reason AS trial_reason, t.log_bytes, t.seconds, t.wall_seconds,
        t.peak_memory_bytes, t.device,
        (SELECT count(*) FROM trials AS c WHERE c.experiment = e.number AND c.outcome IS NOT NULL)
-           AS trials
+           AS trials,
+       CASE WHEN e.decision = 'kept' THEN (
+           SELECT min(d.asked_by) FROM trials AS d
+           WHERE d.experiment = e.number AND d.outcome = 'dishonest'
+       ) END AS dethroned_by
 FROM experiments AS e
     LEFT JOIN trials AS t ON t.experiment = e.number AND t.number = coalesce((
         SELECT min(f.number) FROM trials AS f
@@ -92,7 +96,8 @@ SELECT t.experiment AS number,
        ), t.score) AS score,
        k.number IS NOT NULL AS kept
 FROM trials AS t LEFT JOIN
-    (SELECT number FROM experiments WHERE decision = 'kept') AS k ON k.number = t.experiment
+    (SELECT number FROM experiments WHERE decision = 'kept'
+        AND number NOT IN (SELECT experiment FROM dethroned)) AS k ON k.number = t.experiment
 WHERE t.number = 1 AND t.score IS NOT NULL AND NOT EXISTS (
     SELECT 1 FROM trials AS f
     WHERE f.asked_by = t.experiment AND f.experiment = t.experiment AND f.outcome <> 'scored'
@@ -236,7 +241,9 @@ WITH last (recorded, kept) AS (
 )
 SELECT
     (SELECT recorded FROM last) AS experiments,
-    (SELECT count(*) FROM experiments WHERE number > 0 AND decision = 'kept') AS kept,
+    (SELECT count(*) FROM experiments WHERE number > 0 AND decision = 'kept'
+        AND number NOT IN (SELECT experiment FROM dethroned)) AS kept,
+    (SELECT count(*) FROM dethroned WHERE experiment > 0) AS dethroned,
     (SELECT max(recorded - kept, 0) FROM last) AS since_kept,
     (SELECT coalesce(max(number), 0) FROM refusals) AS refused,
     (SELECT count(DISTINCT experiment) FROM trials WHERE outcome = 'dishonest') AS dishonest,

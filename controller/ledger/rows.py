@@ -1,11 +1,16 @@
 """The ledger's rows as they are read, typed and frozen."""
 
+import secrets
 from enum import StrEnum
+from functools import partial
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from controller.decision import Decision
 from sandbox.api import Outcome, Stage, TaskSettings
+
+DETHRONED = "dethroned"
+"""Said of what was kept, and was caught by an audit later; in the ledger its decision stays."""
 
 
 class State(StrEnum):
@@ -97,6 +102,8 @@ class NewRun(Struct, frozen=True, kw_only=True):
     control: float | None = None
     """Share of the experiments that the plain search proposes beside the agent."""
     limits: RunLimits
+    salt: str = field(default_factory=partial(secrets.token_hex, 16))
+    """Of the noise in what agents are told of scores; for no agent."""
 
 
 class RunRow(NewRun, frozen=True, kw_only=True):
@@ -168,6 +175,20 @@ class Experiment(Struct, frozen=True, kw_only=True):
     device: str | None
     trials: int = 0
     """Of its candidate, finished; as champion it has more and more."""
+    dethroned_by: int | None = None
+    """It was kept, and later dishonest in a trial that this experiment asked for."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it was kept, and is not dethroned."""
+        return self.decision is Decision.kept and self.dethroned_by is None
+
+    @property
+    def verdict(self) -> str:
+        """What became of it, in a word: the decision, `dethroned`, or how far it has come."""
+        if self.dethroned_by is not None:
+            return DETHRONED
+        return self.decision or self.state
 
 
 class Scored(Struct, frozen=True, kw_only=True):
@@ -176,6 +197,7 @@ class Scored(Struct, frozen=True, kw_only=True):
     number: int
     score: float
     kept: bool
+    """And not dethroned."""
 
 
 class TrialRecord(Struct, frozen=True, kw_only=True):
@@ -240,6 +262,8 @@ class Tally(Struct, frozen=True, kw_only=True):
 
     experiments: int
     kept: int
+    """Those that were dethroned not included."""
+    dethroned: int
     since_kept: int
     """Recorded after the last one that was kept."""
     refused: int

@@ -107,7 +107,10 @@ def _standing(view: View, standing: Standing) -> str:
     if view.min_gain:
         said.append(f"A candidate is kept for a gain of more than {view.min_gain:g}.")
     if view.step is not None:
-        said.append(f"Scores are told in steps of {view.step:g}; what is less is noise.")
+        said.append(
+            f"Scores are told in steps of {view.step:g}, with noise where the candidate was not "
+            "kept; what is less is luck."
+        )
     if limits:
         said.append(f"Left: {limits}.")
     return " ".join(said)

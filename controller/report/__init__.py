@@ -13,6 +13,7 @@ from msgspec import Struct
 from controller.decision import Decision
 from controller.diff import diff_of
 from controller.ledger import Experiment, Ledger
+from controller.report.ablation import Ablation
 from controller.runs import PUBLIC_KEY, reading
 from controller.status import Status, status_of
 from controller.verify import Verified, read_key, verify
@@ -39,6 +40,8 @@ class Kept(Struct, frozen=True, kw_only=True):
     """Of the gain's 95 % interval: by confirming trials, or else by the examples alone."""
     vault: float | None
     """Score on the second sealed split, where it was asked for."""
+    dethroned_by: int | None
+    """It was dishonest later, in a trial that this experiment asked for."""
     diff: str | None
     """None: too many lines to compare."""
 
@@ -53,6 +56,8 @@ class Report(Struct, frozen=True, kw_only=True):
     gain: float | None
     """The champion's score beside the baseline's; positive is better."""
     percent: float | None
+    vault: float | None
+    """The champion's score on the second sealed split, and the baseline's."""
     baseline_vault: float | None
     trials: int
     training_seconds: float
@@ -60,9 +65,11 @@ class Report(Struct, frozen=True, kw_only=True):
     """Of all trials."""
     verified: Verified | None
     """None: no public key is in the run's folder."""
+    ablation: Ablation | None
+    """What each kept change is worth in the champion; None: that was not asked for."""
 
 
-def report_of(folder: Path) -> Report:
+def report_of(folder: Path, ablation: Ablation | None = None) -> Report:
     """Read a run. Raises `NotFound`."""
     status = status_of(folder)
     verified = verify(folder, None) if (folder / PUBLIC_KEY).exists() else None
@@ -85,11 +92,13 @@ def report_of(folder: Path) -> Report:
         kept=kept,
         gain=gain,
         percent=percent,
+        vault=None if not status.champion else vaults.get(status.champion),
         baseline_vault=vaults.get(0),
         trials=sum(trial.outcome is not None for trial in trials),
         training_seconds=math.fsum(trial.seconds or 0 for trial in trials),
         wall_seconds=math.fsum(trial.wall_seconds or 0 for trial in trials),
         verified=verified,
+        ablation=ablation,
     )
 
 
@@ -109,6 +118,7 @@ def _kept(ledger: Ledger, experiment: Experiment, vault: float | None) -> Kept:
         low=low,
         high=high,
         vault=vault,
+        dethroned_by=experiment.dethroned_by,
         diff=diff_of(ledger, experiment),
     )
 

@@ -33,6 +33,9 @@ class Verified(Struct, frozen=True, kw_only=True):
     trials: int
     experiments: int
     kept: int
+    """Decisions to keep, the baseline's too."""
+    dethroned: int
+    """Of those: dishonest later, in a trial as champion."""
     data: list[str]
     """Hashes of the data that was scored on: of a run without a finding, one."""
     images: list[dict[str, str]]
@@ -78,6 +81,7 @@ def _verify(folder: Path, key: Key, *, key_is_the_runs: bool) -> Verified:
         trials=len(trials),
         experiments=len(experiments),
         kept=sum(e.decision == "kept" for e in experiments),
+        dethroned=sum(e.dethroned_by is not None for e in experiments),
         data=sorted({trial.data for trial in trials}),
         images=_distinct([trial.images for trial in trials]),
         devices=sorted({trial.device for trial in trials}),

@@ -4,22 +4,17 @@ The champion's score was the best of many and had its luck; these trials have no
 run, so they leave no receipt, and the two take turns, so that what slows the machine slows both.
 """
 
-import math
 import secrets
-import statistics
 from enum import StrEnum
 from pathlib import Path
 
 from msgspec import Struct
 
-from controller.decision.distributions import t_quantile
+from controller.decision.interval import half_width
 from controller.errors import Failed, Unusable
 from controller.runs import files_of, reading
 from controller.trial import run_trial
 from sandbox.api import Goal, OnProgress, Outcome, Sandbox, TrialRequest
-
-_OUTSIDE = 0.025
-"""Chance on each side of the interval."""
 
 
 class Claim(StrEnum):
@@ -80,7 +75,7 @@ def rerun(folder: Path, sandbox: Sandbox, trials: int, on_progress: OnProgress) 
     better = -1.0 if row.settings.goal is Goal.minimize else 1.0
     compared = sandbox.compare(keys["champion"], keys["baseline"])
     gain = better * compared.difference + 0.0
-    width = _half_width(compared.standard_error, scores["champion"], scores["baseline"])
+    width = half_width(compared.standard_error, scores["champion"], scores["baseline"])
     claimed = better * ((champion.score or 0.0) - (baseline.score or 0.0))
     return Rerun(
         claim=_claim(claimed, gain - width, gain + width),
@@ -92,15 +87,6 @@ def rerun(folder: Path, sandbox: Sandbox, trials: int, on_progress: OnProgress) 
         low=gain - width,
         high=gain + width,
     )
-
-
-def _half_width(standard_error: float, first: list[float], second: list[float]) -> float:
-    """Of the interval: Welch's, with the examples' own error beside the seeds'."""
-    parts = [statistics.variance(scores) / len(scores) for scores in (first, second)]
-    variance = standard_error**2 + sum(parts)
-    weight = sum(part**2 / (len(first) - 1) for part in parts)
-    degrees = variance**2 / weight if weight else math.inf
-    return t_quantile(_OUTSIDE, degrees) * math.sqrt(variance)
 
 
 def _claim(claimed: float, low: float, high: float) -> Claim:

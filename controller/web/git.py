@@ -18,7 +18,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
-from controller.decision import Decision
 from controller.errors import NotFound
 from controller.runs import reading
 from controller.web.views import folder_of
@@ -56,7 +55,7 @@ def _refs(folder: Path) -> list[tuple[str, str]]:
         recorded = [e for e in ledger.experiments() if e.commit_id is not None]
     refs = {f"refs/experiments/{e.number}": str(e.commit_id) for e in recorded}
     # As `Run` sets it: the champion, or the root where the baseline has no score.
-    heads = [e for e in recorded if e.decision is Decision.kept] or recorded[:1]
+    heads = [e for e in recorded if e.is_kept] or recorded[:1]
     if heads:
         refs["refs/heads/main"] = str(heads[-1].commit_id)
     return sorted(refs.items())

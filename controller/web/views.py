@@ -38,6 +38,8 @@ class Row(Struct, frozen=True, kw_only=True):
     number: int
     state: State
     decision: Decision | None
+    verdict: str
+    """The decision, `dethroned` where it was kept and is not any more, or the state."""
     outcome: Outcome | None
     score: float | None
     gain: float | None
@@ -80,8 +82,9 @@ class RunView(Struct, frozen=True, kw_only=True):
     noise: NoiseFloor | None
     vault: Gap | None
     experiments: int
-    """After the baseline, finished ones; so are the next three."""
+    """After the baseline, finished ones; so are the next four."""
     kept: int
+    dethroned: int
     since_kept: int
     outcomes: dict[Outcome, int]
     seconds: float
@@ -114,6 +117,7 @@ class ExperimentView(Struct, frozen=True, kw_only=True):
     driven: bool
     last: int
     experiment: Experiment
+    verdict: str
     trials: list[Trial]
     """Of its candidate; scores on the vault are there of kept ones alone."""
     baseline: bool
@@ -188,6 +192,7 @@ def run_view(name: str, serving: Serving | None, page: int = 1) -> RunView:
         vault=status.vault,
         experiments=status.experiments,
         kept=status.kept,
+        dethroned=status.dethroned,
         since_kept=tally.since_kept,
         outcomes=status.outcomes,
         seconds=status.seconds,
@@ -227,6 +232,7 @@ def experiment_view(name: str, number: int) -> ExperimentView:
             driven=status.driven,
             last=status.experiments if unfinished is None else unfinished.number,
             experiment=msgspec.structs.replace(experiment, message=None),
+            verdict=experiment.verdict,
             trials=revealed_trials(ledger, experiment),
             baseline=number == 0,
             diff=diff_of(ledger, experiment),

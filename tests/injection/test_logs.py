@@ -58,8 +58,8 @@ def told(text: str, place: str) -> tuple[View, Standing]:
     )
     log, source = text if place == "log" else "", f"{TRAIN}# {text}" if place == "source" else TRAIN
     done = [
-        seen(BASELINE, None, settings(), noise=None, candidate=source, log=""),
-        seen(failed, BASELINE, settings(), noise=None, candidate="n = 1", log=log),
+        seen(BASELINE, None, settings(), noise=None, salt="", candidate=source, log=""),
+        seen(failed, BASELINE, settings(), noise=None, salt="", candidate="n = 1", log=log),
     ]
     refused = [Refused(agent="llm:x", hypothesis="", reason=text)] if place == "refused" else []
     turns = (Repair(reply=text, reason=text),) if place == "repair" else ()

@@ -1,5 +1,8 @@
 """One night of a run without a sandbox: the loop's own rules, with scores from the worlds."""
 
+from collections.abc import Callable
+from functools import partial
+
 from msgspec import Struct
 
 from controller.decision import Ask, Decision, Evidence, Judgement, Look, Tried, scores_of
@@ -34,7 +37,13 @@ def night(world: World, settings: TaskSettings, history: History, candidates: in
     best_told = -float("inf")
     for _ in range(candidates):
         program = world(history)
-        found, judgement = _experiment(program, champion, champions, settings, history)
+        found, judgement = experiment(
+            partial(_score, program, history),
+            partial(_score, champion, history),
+            champions,
+            settings,
+            paired_error(program, champion),
+        )
         champions[-1] = [*champions[-1], *scores_of(found.top_ups)]
         tally.candidates += 1
         tally.trials += len(found.candidate) + len(found.top_ups)
@@ -50,14 +59,18 @@ def night(world: World, settings: TaskSettings, history: History, candidates: in
     return tally
 
 
-def _experiment(
-    program: Program,
-    champion: Program,
+def experiment(
+    of_candidate: Callable[[], float],
+    of_champion: Callable[[], float],
     champions: list[list[float]],
     settings: TaskSettings,
-    history: History,
+    error: float,
 ) -> tuple[Evidence, Judgement]:
-    """Give the rule whatever it asks for, until it decides."""
+    """Give the rule whatever it asks for, until it decides.
+
+    A trial is a call of one of the first two; `champions` has the scores of all that there were,
+    and `error` is the standard error of the paired comparison with the present one.
+    """
     candidate: list[Tried] = []
     top_ups: list[Tried] = []
     looks: list[Look] = []
@@ -68,11 +81,11 @@ def _experiment(
     while True:
         match judge(found, settings):
             case Ask.candidate:
-                candidate.append(Tried(Outcome.scored, _score(program, history)))
+                candidate.append(Tried(Outcome.scored, of_candidate()))
             case Ask.champion:
-                top_ups.append(Tried(Outcome.scored, _score(champion, history)))
+                top_ups.append(Tried(Outcome.scored, of_champion()))
             case Ask.comparison:
-                looks.append(_look(found, paired_error(program, champion)))
+                looks.append(_look(found, error))
             case Judgement() as judgement:
                 return found, judgement
 

@@ -161,7 +161,7 @@ def test_a_ledger_of_the_first_version_is_read_and_written() -> None:
             "DROP INDEX trial_scores;"
             "DROP TABLE control; DROP TABLE now; ALTER TABLE run DROP COLUMN plateau;"
             "ALTER TABLE run DROP COLUMN dockerfile;"
-            "ALTER TABLE run DROP COLUMN scorer_dockerfile;"
+            "ALTER TABLE run DROP COLUMN scorer_dockerfile; ALTER TABLE run DROP COLUMN salt;"
             "DROP VIEW telling; DROP VIEW dethroned; DROP TABLE looks; DROP INDEX trials_asked_by;"
             "DROP INDEX experiments_by_fingerprint;"
             "ALTER TABLE trials DROP COLUMN asked_by; ALTER TABLE trials DROP COLUMN vault_score;"
@@ -174,6 +174,7 @@ def test_a_ledger_of_the_first_version_is_read_and_written() -> None:
         row = ledger.run()
         assert row is not None
         assert row.limits == RunLimits(most_experiments=1)
+        assert len(row.salt) == 32, "it has one of its own"
         assert row.settings.keep is Keep.margin, "there was no other rule"
         assert {trial.asked_by for trial in ledger.trials(1)} == {1}
         assert ledger.wanted() is Wanted.running

@@ -1,6 +1,7 @@
 """The filter for what agents may read."""
 
 import math
+import statistics
 
 import hypothesis
 import msgspec
@@ -70,9 +71,10 @@ def told(
     given_settings: TaskSettings,
     champion: Experiment | None = BASELINE,
     noise: Noise | None = None,
+    salt: str = "salt",
 ) -> Seen:
     """What an agent sees of it."""
-    return seen(experiment, champion, given_settings, noise=noise, candidate="", log="")
+    return seen(experiment, champion, given_settings, noise=noise, salt=salt, candidate="", log="")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,7 @@ def told(
     [
         (Feedback.exact, LOSER, 1.0123),
         (Feedback.exact, WINNER, 0.876),
-        (Feedback.rounded, LOSER, 1.01),
+        (Feedback.rounded, replace(LOSER, standard_error=0.0), 1.01),
         (Feedback.rounded, WINNER, 0.875),
         (Feedback.ladder, LOSER, None),
         (Feedback.ladder, WINNER, 0.875),
@@ -108,34 +110,51 @@ def test_a_rounded_score_is_a_step_near_the_champion(
     assert abs(round(steps) - round(champion_score / min_gain)) <= 8
 
 
-@hypothesis.settings(deadline=None)
-@given(SCORES, st.floats(-0.4, 0.4), st.floats(-0.4, 0.4))
-def test_within_a_step_an_agent_cannot_tell_scores_apart(
-    score: float, first: float, second: float
-) -> None:
-    """Two candidates in one step look the same, gains and standard errors included."""
-    middle = round(score / 0.005) * 0.005
-    views = [
-        told(
-            replace(LOSER, score=middle + part * 0.005, gain=-part, standard_error=abs(part)),
-            settings(),
-        )
-        for part in (first, second)
+def told_at_large(experiment: Experiment, min_gain: float = 0.005) -> list[float]:
+    """The scores that are told of it in runs with other salts."""
+    found = [
+        told(experiment, settings(min_gain=min_gain), salt=str(salt)).score for salt in range(1000)
     ]
-    assert views[0] == views[1]
+    return [score for score in found if score is not None]
+
+
+def test_the_same_salt_tells_the_same_of_the_same_score() -> None:
+    """Who submits the same answers again learns nothing, and a view that is made again is it."""
+    assert told(LOSER, settings()) == told(LOSER, settings())
+    again = replace(LOSER, number=2)
+    assert told(again, settings()).score == told(LOSER, settings()).score
+    assert len(set(told_at_large(LOSER))) > 3
+
+
+@pytest.mark.parametrize(
+    ("standard_error", "deviation"),
+    [(0.004, 0.004), (0.001, 0.0025), (0.012, 0.012), (None, 0.005), (0.0, 0.0)],
+)
+def test_a_score_that_was_not_kept_is_told_with_noise(
+    standard_error: float | None, deviation: float
+) -> None:
+    """As much as its gain's standard error, half a step at least; none for a single value."""
+    found = told_at_large(replace(LOSER, score=1.0, standard_error=standard_error))
+    rounding = 0.005 / math.sqrt(12) if deviation else 0.0
+    assert statistics.mean(found) == pytest.approx(1.0, abs=0.0015)
+    assert statistics.pstdev(found) == pytest.approx(math.hypot(deviation, rounding), rel=0.1)
+
+
+def test_what_was_kept_is_told_without_noise() -> None:
+    """The champion is what all others are measured by."""
+    assert set(told_at_large(WINNER)) == {0.875}
 
 
 @hypothesis.settings(deadline=None)
 @given(
     wall_seconds=st.floats(0, 1e6),
     gain=SCORES,
-    standard_error=st.floats(0, 10),
     decision_reason=st.text(),
     peak_memory_bytes=st.integers(0, 2**40),
     log_bytes=st.integers(0, 2**40),
 )
 def test_what_was_sealed_changes_nothing_that_is_seen(**sealed: object) -> None:
-    """Times of sealed phases, gains, errors and the operator's reasons are in no view."""
+    """Times of sealed phases, gains and the operator's reasons are in no view."""
     assert told(replace(LOSER, **sealed), settings()) == told(LOSER, settings())
 
 
@@ -169,7 +188,13 @@ def test_the_rehearsal_is_public_in_full() -> None:
     """Its score, its reason and the end of the log, made safe to show."""
     failed = replace(LOSER, outcome=Outcome.crash, score=None, trial_reason="Bad\x1b[0m")
     view = seen(
-        failed, BASELINE, settings(), noise=None, candidate="source", log="a" * 5000 + "\x1b"
+        failed,
+        BASELINE,
+        settings(),
+        noise=None,
+        salt="salt",
+        candidate="source",
+        log="a" * 5000 + "\x1b",
     )
     assert view.rehearsal_score == 1.01
     assert view.reason == "Bad\ufffd[0m"

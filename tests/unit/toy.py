@@ -37,6 +37,7 @@ ACTIVATION = "relu"  # search: choice relu gelu tanh
 """
 PREPARE = "def prepare(to, rng): ...\ndef score(data, predictors): ...\n"
 RUN_ID = "0123456789abcdef"
+SALT = "fedcba9876543210"
 FILES = TaskFiles(name="toy", program=PROGRAM, train=TRAIN, prepare=PREPARE)
 
 
@@ -130,6 +131,7 @@ def opened(
             settings=task.settings,
             agent="search",
             agent_source=None,
+            salt=SALT,
             limits=RunLimits(
                 most_experiments=most_experiments, most_hours=most_hours, plateau=plateau
             ),
