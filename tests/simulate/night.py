@@ -1,10 +1,13 @@
 """One night of a run without a sandbox: the loop's own rules, with scores from the worlds."""
 
+from functools import partial
+
 from msgspec import Struct
 
-from controller.decision import Ask, Decision, Evidence, Judgement, Look, Tried, scores_of
-from controller.decision.rules import baseline_trials, judge
-from sandbox.api import Comparison, Outcome, TaskSettings
+from controller.decision import Decision, scores_of
+from controller.decision.played import play
+from controller.decision.rules import baseline_trials
+from sandbox.api import TaskSettings
 from tests.simulate.worlds import History, Program, World, paired_error
 
 
@@ -34,7 +37,13 @@ def night(world: World, settings: TaskSettings, history: History, candidates: in
     best_told = -float("inf")
     for _ in range(candidates):
         program = world(history)
-        found, judgement = _experiment(program, champion, champions, settings, history)
+        found, judgement = play(
+            settings,
+            champions,
+            partial(_score, program, history),
+            partial(_score, champion, history),
+            paired_error(program, champion),
+        )
         champions[-1] = [*champions[-1], *scores_of(found.top_ups)]
         tally.candidates += 1
         tally.trials += len(found.candidate) + len(found.top_ups)
@@ -48,41 +57,6 @@ def night(world: World, settings: TaskSettings, history: History, candidates: in
             champion = program
             champions.append(scores_of(found.candidate[1:] or found.candidate))
     return tally
-
-
-def _experiment(
-    program: Program,
-    champion: Program,
-    champions: list[list[float]],
-    settings: TaskSettings,
-    history: History,
-) -> tuple[Evidence, Judgement]:
-    """Give the rule whatever it asks for, until it decides."""
-    candidate: list[Tried] = []
-    top_ups: list[Tried] = []
-    looks: list[Look] = []
-    found = Evidence(
-        candidate=candidate, top_ups=top_ups, champions=champions, looks=looks,
-        candidate_bytes=1, champion_bytes=1,
-    )  # fmt: skip
-    while True:
-        match judge(found, settings):
-            case Ask.candidate:
-                candidate.append(Tried(Outcome.scored, _score(program, history)))
-            case Ask.champion:
-                top_ups.append(Tried(Outcome.scored, _score(champion, history)))
-            case Ask.comparison:
-                looks.append(_look(found, paired_error(program, champion)))
-            case Judgement() as judgement:
-                return found, judgement
-
-
-def _look(found: Evidence, error: float) -> Look:
-    own = scores_of(found.candidate[1:] or found.candidate)
-    champion = [*found.champions[-1], *scores_of(found.top_ups)]
-    difference = sum(own) / len(own) - sum(champion) / len(champion)
-    comparison = Comparison(difference=difference, standard_error=error, examples=1)
-    return Look(candidate_trials=len(own), champion_trials=len(champion), comparison=comparison)
 
 
 def _score(program: Program, history: History) -> float:
