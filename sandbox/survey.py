@@ -8,8 +8,9 @@ counts and the names of files: for the operator.
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import resources
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -31,6 +32,7 @@ _SOME, _MANY = 0.01, 0.1
 """Shares of a file's examples: from the first on a warning; so much more than chance, refused."""
 _ALL = 0.75
 """Of the canaries: the held-out data as a whole is in the image, and not a common phrase."""
+_SEALED = ("held_out", "vault")
 _ANSWER_BYTES = 1 << 20
 
 
@@ -41,7 +43,7 @@ class Row(Struct, frozen=True, kw_only=True):
     file: str
     examples: int
     public: int
-    """In train or rehearsal; for a file of the rehearsal, in train."""
+    """In train or rehearsal; for a file of the rehearsal, in train; for one of train, twice."""
     held_out: int
     """In the held-out split, for a file of the vault."""
 
@@ -50,10 +52,6 @@ class Report(Struct, frozen=True, kw_only=True):
     """What `programs/splits.py` answers."""
 
     rows: list[Row]
-    train: int
-    """Examples of train that were looked for."""
-    repeats: int
-    """Of those, how many are in train and rehearsal twice."""
     partial: bool
     """A split is so large that only its first bytes were looked through."""
     canaries: list[list[str]]
@@ -109,16 +107,14 @@ def _search(host: Host, image: str, canaries: list[list[str]]) -> list[list[str]
 def duplicates(report: Report) -> Check:
     """Examples of one split that are in another one."""
     rows = [row for row in report.rows if row.examples >= _FEW]
-    sealed = sum(row.examples for row in rows if row.split != "rehearsal")
+    sealed = sum(row.examples for row in rows if row.split in _SEALED)
     if not sealed:
         return _check(
             "duplicates",
             Verdict.not_applicable,
             "Held-out split and vault have no rows, lines or texts that could be told apart.",
         )
-    natural = report.repeats / max(1, report.train)
-    # What makes a score untrue comes first, then the largest share.
-    worst = max(_overlaps(rows), key=lambda one: (one.fatal and one.share > natural + _MANY, one))
+    worst = max(_overlaps(rows), key=_Overlap.gravity)
     looked = " (the first bytes of each split alone)" if report.partial else ""
     if worst.share < _SOME:
         some = f"at most {worst.share:.1%} of a file's" if worst.share else "none"
@@ -130,14 +126,14 @@ def duplicates(report: Report) -> Check:
         )
     told = (
         f"{worst.file}: {worst.share:.0%} of {worst.examples} examples are in {worst.where} too; "
-        f"of train's own {natural:.0%} are there twice{looked}."
+        f"of train's own {worst.natural:.0%} are there twice{looked}."
     )
     alone = "Deal each example, with all that is like it, to one split alone in prepare.py"
-    if worst.share <= natural + _MANY:
+    if not worst.unnatural:
         return _check(
             "duplicates", Verdict.warning, told, f"{alone}, unless rows are alike by nature."
         )
-    if worst.fatal:
+    if worst.readable:
         return _check(
             "duplicates", Verdict.failed, f"{told} A program that remembers wins.", f"{alone}."
         )
@@ -150,23 +146,47 @@ def duplicates(report: Report) -> Check:
     )
 
 
-class _Overlap(NamedTuple):
-    share: float
-    fatal: bool
-    """An agent can read what it is scored on."""
+@dataclass(frozen=True, kw_only=True)
+class _Overlap:
+    """Examples of a file that are in another split too."""
+
     file: str
     examples: int
     where: str
+    share: float
+    natural: float
+    """The share of train's own examples, of such a file, that are there twice."""
+    readable: bool
+    """An agent can read what it is scored on."""
+
+    @property
+    def unnatural(self) -> bool:
+        return self.share > self.natural + _MANY
+
+    def gravity(self) -> tuple[bool, bool, bool, float]:
+        """The gravest is told: what makes scores untrue, then what looks like it."""
+        some = self.share >= _SOME
+        return some and self.readable and self.unnatural, some, self.readable, self.share
 
 
 def _overlaps(rows: list[Row]) -> Iterator[_Overlap]:
+    own = {row.file: row.public / row.examples for row in rows if row.split == "train"}
+    train = [row for row in rows if row.split == "train"]
+    pooled = sum(row.public for row in train) / max(1, sum(row.examples for row in train))
     for row in rows:
-        file, sealed = f"{row.split}/{row.file}", row.split != "rehearsal"
-        where = "train or rehearsal" if sealed else "train"
-        yield _Overlap(row.public / row.examples, sealed, file, row.examples, where)
+        sealed = row.split in _SEALED
+        places = [] if row.split == "train" else [("train or rehearsal", row.public, sealed)]
         if row.split == "vault":
-            share = row.held_out / row.examples
-            yield _Overlap(share, False, file, row.examples, "the held-out split")
+            places.append(("the held-out split", row.held_out, False))
+        for where, count, readable in places:
+            yield _Overlap(
+                file=f"{row.split}/{row.file}",
+                examples=row.examples,
+                where=where if sealed else "train",
+                share=count / row.examples,
+                natural=own.get(row.file, pooled),
+                readable=readable,
+            )
 
 
 def in_image(tag: str, found: list[list[str]]) -> Check:

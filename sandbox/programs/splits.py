@@ -2,8 +2,8 @@
 
 A file's examples are the rows of an array, or the lines and texts of a text; of anything else,
 pieces at even distances. An example counts as being in a split if all its pieces are somewhere in
-the bytes of that split's files, at whatever place and in whichever file. How often the public
-examples repeat among themselves is counted in the same way: rows that are alike by nature are so
+the bytes of that split's files, at whatever place and in whichever file. How often the examples
+of train repeat among themselves is counted in the same way: rows that are alike by nature are so
 everywhere. Hashes of 64 bits stand for the pieces, and nothing of the data is answered but
 `canaries`: a few examples, each in the ways in which a package might have written it, for the
 sandbox to look for in the agent image.
@@ -75,44 +75,43 @@ def main() -> None:
 
 
 def report(folders: dict[str, Path]) -> dict[str, Any]:
-    """A row for each file, how often train repeats itself, and canaries; see `survey.Report`."""
+    """A row for each file of each split, and canaries; see `survey.Report`."""
     examples = {split: grouped(folder) for split, folder in folders.items()}
-    train = [example for group in examples["train"].values() for example in group]
     cuts = {
-        (split, name): cut(group) for split, groups in examples.items()
+        (split, name): cut(group)
+        for split, groups in examples.items()
         for name, group in groups.items()
-    }  # fmt: skip
-    cuts["train", ""] = cut(train)
+    }
     known = {
-        width: np.unique(np.concatenate([one[width].hashes for one in cuts.values()]))
+        width: np.unique(
+            np.concatenate([np.zeros(0, np.uint64), *(one[width].hashes for one in cuts.values())])
+        )
         for width in WIDTHS
     }
     seen = {split: counts(folders[split], known) for split in ("train", "rehearsal", "held_out")}
     public = {width: seen["train"][width] + seen["rehearsal"][width] for width in WIDTHS}
 
     def shared(split: str, name: str, where: Counts, least: int = 1) -> int:
-        count = len(examples[split][name]) if name else len(train)
-        there = np.ones(count, np.bool_)
+        there = np.ones(len(examples[split][name]), np.bool_)
         for width, one in cuts[split, name].items():
             often = where[width][np.searchsorted(known[width], one.hashes)]
             there[one.owners[often < least]] = False
         return int(there.sum())
 
+    where = {"train": (seen["train"], 2), "rehearsal": (seen["train"], 1)}
     rows = [
         {
             "split": split,
             "file": name,
             "examples": len(group),
-            "public": shared(split, name, seen["train"] if split == "rehearsal" else public),
+            "public": shared(split, name, *where.get(split, (public, 1))),
             "held_out": shared(split, name, seen["held_out"]) if split == "vault" else 0,
         }
-        for split in ("rehearsal", "held_out", "vault")
-        for name, group in examples[split].items()
+        for split, groups in examples.items()
+        for name, group in groups.items()
     ]
     return {
         "rows": rows,
-        "train": len(train),
-        "repeats": shared("train", "", public, 2),
         "partial": any(size(folder) > MOST_BYTES for folder in folders.values()),
         "canaries": canaries(examples["held_out"]),
     }

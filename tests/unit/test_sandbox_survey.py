@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from sandbox.api import Verdict
 from sandbox.programs import canaries, splits
@@ -106,11 +107,19 @@ def test_rows_that_repeat_by_nature_are_told_from_a_leak(tmp_path: Path) -> None
     report = surveyed(
         tmp_path, lambda _, folder: as_rows(folder, kinds[RNG.integers(0, 60, 4 * ROWS)])
     )
-    assert report.repeats == report.train
+    assert row(report, "train").public == row(report, "train").examples
     found = duplicates(report)
     assert found.verdict is Verdict.warning
     assert "of train's own 100% are there twice" in found.detail
     assert "alike by nature" in found.next_step
+
+
+def test_four_splits_of_the_same_data_are_refused(tmp_path: Path) -> None:
+    """That train's examples are in the rehearsal is no sign that they repeat by nature."""
+    data = RNG.normal(size=(ROWS, 4))
+    found = duplicates(surveyed(tmp_path, lambda _, folder: as_rows(folder, data)))
+    assert found.verdict is Verdict.failed
+    assert "100% of 100 examples are in train or rehearsal too; of train's own 0%" in found.detail
 
 
 def test_what_is_no_example_is_not_counted(tmp_path: Path) -> None:
@@ -128,6 +137,7 @@ def test_what_is_no_example_is_not_counted(tmp_path: Path) -> None:
     report = surveyed(tmp_path, write)
     found = duplicates(report)
     assert {row.public for row in report.rows} == {0}
+    assert {row.file for row in report.rows} == {"x.npy", "labels.npy"}
     assert found.verdict is Verdict.passed
     assert "none are in another split" in found.detail
 
@@ -160,10 +170,6 @@ def test_many_files_count_by_their_endings(tmp_path: Path) -> None:
     assert "held_out/*.jpg: 50%" in duplicates(report).detail
 
 
-def report_of(*rows: Row, repeats: int = 0) -> Report:
-    return Report(rows=list(rows), train=100, repeats=repeats, partial=False, canaries=[])
-
-
 def told(split: str, public: int, held_out: int = 0) -> Row:
     return Row(split=split, file="x", examples=100, public=public, held_out=held_out)
 
@@ -184,7 +190,8 @@ def told(split: str, public: int, held_out: int = 0) -> Row:
 )  # fmt: skip
 def test_what_counts_mean(rows: list[Row], repeats: int, verdict: Verdict, says: str) -> None:
     """Refused is what an agent can read of what it is scored on, beyond what repeats anyway."""
-    found = duplicates(report_of(*rows, repeats=repeats))
+    others = [told("train", repeats), replace(told("train", 100), file="of another kind")]
+    found = duplicates(Report(rows=[*others, *rows], partial=False, canaries=[]))
     assert found.verdict is verdict
     assert says in found.detail
     assert bool(found.next_step) == (verdict is not Verdict.passed)
