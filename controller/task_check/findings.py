@@ -101,7 +101,7 @@ def _metric(settings: TaskSettings, measured: Measured) -> Iterator[Check]:
     span = None if best is None else sign * middle - best[0]
     yield _direction(settings, middle, sign, best)
     yield from _again(measured, span)
-    yield _spread(settings, scores, span)
+    yield _spread(settings, scores, span, _error(measured))
 
 
 def _direction(
@@ -165,7 +165,13 @@ def _again(measured: Measured, span: float | None) -> Iterator[Check]:
         yield _passed("scorer", f"{told}{same}.")
 
 
-def _spread(settings: TaskSettings, scores: list[float], span: float | None) -> Check:
+def _error(measured: Measured) -> float:
+    """The standard error, by their examples, of two trials of the baseline; 0: not known."""
+    squares = [pair.standard_error**2 for pair in measured.pairs]
+    return math.sqrt(fmean(squares)) if squares else 0.0
+
+
+def _spread(settings: TaskSettings, scores: list[float], span: float | None, error: float) -> Check:
     noise = stdev(scores)
     told = f"{len(scores)} seeds: {_figure(min(scores))} to {_figure(max(scores))}, "
     told += f"standard deviation {noise:.2g}"
@@ -188,7 +194,7 @@ def _spread(settings: TaskSettings, scores: list[float], span: float | None) -> 
             "examples, a longer budget, or a steadier train.py.",
         )
     if settings.keep is Keep.confirmed:
-        least = least_gain(pooled([scores]), settings.noise_seeds, settings)
+        least = least_gain(pooled([scores]), settings.noise_seeds, settings, error)
         return _passed("spread", f"{told}; `confirmed` can tell gains of {least:.2g} from luck.")
     if settings.min_gain < _SPREADS * noise:
         return _check(
@@ -207,8 +213,7 @@ def _spread(settings: TaskSettings, scores: list[float], span: float | None) -> 
 def _gains(settings: TaskSettings, measured: Measured) -> Iterator[Check]:
     noise = pooled([[trial.score for trial in measured.baseline if trial.score is not None]])
     single = measured.baseline[0].examples == 1
-    squares = [pair.standard_error**2 for pair in measured.pairs]
-    error = math.sqrt(fmean(squares)) if squares else 0.0
+    error = _error(measured)
     unit = math.hypot(noise.deviation, error)
     if not unit:
         yield _passed(

@@ -1,11 +1,9 @@
 """A candidate that has learnt nothing: whatever it scores, a metric gives away for free.
 
 `sealed task check` sends this file to the sandbox, with another `KIND` each time. It answers what
-is of the expected type, shape and range, and looks at neither data nor, but for the echo, the
-question.
+is of the expected type and shape, and looks at neither data nor, but for the echo, the question.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -41,33 +39,22 @@ def numbers(question: Value, expect: Array, rng: np.random.Generator) -> Any:
     """An array of the expected shape and type."""
     shape = expect.shape
     whole = expect.dtype[0] in "iub"
-    low, high = bounds(expect)
     found: Any = np.zeros(shape)
     if KIND == "ones":
         found = np.ones(shape)
     elif KIND == "equal shares":
         found = np.full(shape, 1 / max(1, shape[-1] if shape else 1))
     elif KIND == "random" and whole:
-        found = rng.integers(math.ceil(low), math.floor(high) + 1, shape)
+        found = rng.integers(0, 2 if expect.dtype == "b1" else 100, shape)
     elif KIND == "random":
-        found = rng.uniform(low, high, shape)
+        found = rng.random(shape)
     elif KIND == "random shares":
         found = rng.random(shape)
         found = found / (found.sum(axis=-1, keepdims=True) if shape else found)
     elif KIND == "echo":
         heard = np.concatenate([np.zeros(0), *leaves(question)])
         found = np.resize(heard if heard.size else np.zeros(1), shape)
-    least = -np.inf if expect.low is None else expect.low
-    most = np.inf if expect.high is None else expect.high
-    return np.clip(np.nan_to_num(found), least, most).astype(f"<{expect.dtype}")
-
-
-def bounds(expect: Array) -> tuple[float, float]:
-    """Between which numbers chance answers: those that are allowed, if they are few."""
-    most = 99.0 if expect.dtype[0] in "iu" else 1.0
-    low = 0.0 if expect.low is None or expect.low < -100 else expect.low
-    high = max(low, most) if expect.high is None or expect.high > 100 else expect.high
-    return low, max(low, high)
+    return np.nan_to_num(found).astype(f"<{expect.dtype}")
 
 
 def words(question: Value, expect: Text, rng: np.random.Generator) -> str:

@@ -361,18 +361,10 @@ def test_every_kind_of_answer_is_of_the_expected_form(
     assert isinstance(found, str) == isinstance(expect, Text)
 
 
-@pytest.mark.parametrize("kind", [kind for kinds in KINDS.values() for kind in kinds])
-@pytest.mark.parametrize(
-    "expect",
-    [Array("f8", (50,), 2, 3), Array("i4", (50,), -5, -1), Array("u1", (50,), 0, 2),
-     Array("f4", (50,), -1e6, 1e6)],
-    ids=str,
-)  # fmt: skip
-def test_every_answer_is_in_the_expected_range(kind: str, expect: Expect, tmp_path: Path) -> None:
-    """`unpack` would refuse it; chance takes all of a small range."""
-    found = answers(kind, np.arange(50), expect, tmp_path)
-    if kind == "random":
-        assert float(found.max()) - float(found.min()) > 0.8
+def test_chance_says_yes_and_no(tmp_path: Path) -> None:
+    """Of bools as well, for a random fraction is hardly ever 0."""
+    found = answers("random", None, Array("b1", (100,)), tmp_path)
+    assert 20 < found.sum() < 80
 
 
 def test_shares_sum_to_one_and_an_echo_repeats_the_question(tmp_path: Path) -> None:
