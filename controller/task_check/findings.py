@@ -99,14 +99,22 @@ def _metric(settings: TaskSettings, measured: Measured) -> Iterator[Check]:
                 way, f"No score: it ends {last.outcome}: {one_line(last.reason, _REASON)}"
             )
     span = None if best is None else sign * middle - best[0]
-    yield _direction(settings, middle, sign, best)
+    error = 0.0
+    if best is not None and best[1] in measured.against:
+        error = math.hypot(measured.against[best[1]].standard_error, stdev(scores))
+    yield _direction(settings, middle, sign, best, error)
     yield from _again(measured, span)
     yield _spread(settings, scores, span, _error(measured))
 
 
 def _direction(
-    settings: TaskSettings, middle: float, sign: float, best: tuple[float, str] | None
+    settings: TaskSettings,
+    middle: float,
+    sign: float,
+    best: tuple[float, str] | None,
+    error: float,
 ) -> Check:
+    """`error` is the standard error of the best one's lead over the baseline; 0: not known."""
     way = "Lower" if settings.goal is Goal.minimize else "Higher"
     if best is None:
         return _passed("direction", f"{way} is better; nothing scores without an honest answer.")
@@ -114,6 +122,17 @@ def _direction(
     told += f"{_figure(sign * best[0])}."
     if sign * middle > best[0]:
         return _passed("direction", told)
+    lead = best[0] - sign * middle
+    if 0 < error <= settings.min_gain and lead <= 2 * error:
+        # The task says itself that it takes so little for nothing.
+        return _check(
+            "direction",
+            Verdict.warning,
+            f"{told} That is no more than chance explains: the standard error is {error:.2g}, and "
+            "min_gain above it.",
+            "The held-out examples can't tell the first train.py from knowing nothing: take more "
+            "of them, or a first train.py that learns more.",
+        )
     return _check(
         "direction",
         Verdict.failed,
@@ -175,9 +194,9 @@ def _spread(settings: TaskSettings, scores: list[float], span: float | None, err
     noise = stdev(scores)
     told = f"{len(scores)} seeds: {_figure(min(scores))} to {_figure(max(scores))}, "
     told += f"standard deviation {noise:.2g}"
-    if span is not None and noise:
+    if span is not None and noise and span > 0:
         told += f"; from knowing nothing to the baseline it is {span / noise:.0f} times that"
-    if span is not None and noise and span < _DROWNED * noise:
+    if span is not None and noise and 0 < span < _DROWNED * noise:
         return _check(
             "spread",
             Verdict.failed,
@@ -185,7 +204,7 @@ def _spread(settings: TaskSettings, scores: list[float], span: float | None, err
             "Score more held-out examples, train longer, or make train.py steadier; a baseline "
             "that learns more helps too.",
         )
-    if span is not None and noise and span < _NARROW * noise:
+    if span is not None and noise and 0 < span < _NARROW * noise:
         return _check(
             "spread",
             Verdict.warning,
@@ -218,8 +237,9 @@ def _gains(settings: TaskSettings, measured: Measured) -> Iterator[Check]:
     if not unit:
         yield _passed(
             "gains",
-            "Neither seeds nor examples make trials of the baseline differ: of one program one "
-            "trial tells all.",
+            "Neither seeds nor examples make trials of the baseline differ: one trial tells all of "
+            "a program. Two programs differ by their examples all the same: `sealed experiment "
+            "show` has the standard error.",
         )
         return
     unit = max(unit, settings.min_gain)

@@ -24,7 +24,7 @@ STILL = ("constant", "echo")
 Run = Callable[[str, bool], TrialResult]
 """Runs one candidate; True: with the vault."""
 Compare = Callable[[TrialResult, TrialResult], Comparison | None]
-"""The second trial's examples against the first one's; None: they can't be paired."""
+"""The first trial less the second, example by example; None: they can't be paired."""
 
 
 class Measured(Struct, frozen=True, kw_only=True):
@@ -38,6 +38,8 @@ class Measured(Struct, frozen=True, kw_only=True):
     """The first of `STILL` that has a score, a second time."""
     pairs: list[Comparison] = []
     """Trials of the baseline, each against each, example by example."""
+    against: dict[str, Comparison] = {}
+    """By what was tried: it less the baseline's first trial, where both have a score."""
 
 
 def measure(run: Run, compare: Compare, train: str) -> Measured:
@@ -55,11 +57,18 @@ def measure(run: Run, compare: Compare, train: str) -> Measured:
     ]
     again = (scored[0], run(knows_nothing(scored[0]), False)) if scored else None
     pairs = [compare(*two) for two in combinations(baseline, 2)]
+    against = {
+        kind: compare(trial, baseline[0])
+        for tried in trivial.values()
+        for kind, trial in tried.items()
+        if trial.score is not None
+    }
     return Measured(
         baseline=baseline,
         trivial=trivial,
         again=again,
         pairs=[pair for pair in pairs if pair is not None],
+        against={kind: pair for kind, pair in against.items() if pair is not None},
     )
 
 

@@ -129,6 +129,30 @@ def test_a_metric_that_a_constant_wins_fails(goal: Goal, score: float, verdict: 
     assert ("Turn `goal` round" in found["direction"][1]) == (verdict is Verdict.failed)
 
 
+@pytest.mark.parametrize(
+    ("score", "min_gain", "error", "verdict"),
+    [
+        (0.8, 0.3, 0.2, Verdict.warning),
+        (0.8, 0.3, 0.0, Verdict.failed),  # no noise
+        (0.8, 0.1, 0.2, Verdict.failed),  # min_gain is for less noise
+        (0.5, 0.3, 0.2, Verdict.failed),  # more than chance
+    ],
+)
+def test_where_the_noise_is_allowed_for_a_chance_lead_is_a_warning(
+    score: float, min_gain: float, error: float, verdict: Verdict
+) -> None:
+    """What held-out examples can't tell is told so, and is no failure of the metric."""
+    constant = replace(RESULT, score=score)
+    lead = Comparison(difference=score - 1, standard_error=error, examples=64)
+    found = replace(measured(baselines(1, 1, 1), constant), against={"ones": lead})
+    checks = verdicts(found, min_gain=min_gain)
+    assert checks["direction"][0] is verdict
+    assert ("a first train.py that learns more" in checks["direction"][1]) == (
+        verdict is Verdict.warning
+    )
+    assert checks["spread"][0] is Verdict.passed
+
+
 def test_a_baseline_without_noise_is_no_warning() -> None:
     """The same score with every seed, even where the span is narrow."""
     found = verdicts(measured(baselines(1.0, 1.0, 1.0), constant=replace(RESULT, score=1.001)))
@@ -311,6 +335,8 @@ def test_the_baseline_runs_several_times_and_the_vault_is_asked_once() -> None:
     assert {way: tuple(tried) for way, tried in found.trivial.items()} == KINDS
     assert found.again == ("zeros", RESULT)
     assert found.pairs == [pair] * (BASELINES - 1)
+    assert found.against == dict.fromkeys((k for kinds in KINDS.values() for k in kinds), pair)
+    assert len(compared) == BASELINES + sum(map(len, KINDS.values()))
 
 
 def test_without_a_score_of_the_baseline_nothing_more_is_run() -> None:
