@@ -348,6 +348,10 @@ class Sandbox(Protocol):
         """Hash all data of a task in full. Raises `UnknownTask`, `DataAltered`."""
         ...
 
+    def survey(self, task: str) -> list[Check]:
+        """Look for examples that are in two splits, or in the agent image. Raises as `verify`."""
+        ...
+
     def forget(self, task: str) -> None:
         """Remove a task with its data and baseline; its trials' results stay."""
         ...
@@ -376,10 +380,7 @@ class Sandbox(Protocol):
         ...
 
     def close_run(self, run: str, kept: Sequence[str]) -> None:
-        """Sign that the run's chain ends here; what follows later opens it again.
-
-        Its seeds are revealed then, and the vault's scores of the `kept` trials.
-        """
+        """Sign that the chain ends, if nothing follows; reveal seeds, and `kept` ones' vaults."""
         ...
 
     def fingerprint(self, candidate: str) -> str:

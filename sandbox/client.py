@@ -70,6 +70,10 @@ class SandboxClient:
         """See `api.Sandbox`."""
         return self._long(wire.VERIFY, wire.Name(task), on_progress, FinishedTask).task
 
+    def survey(self, task: str) -> list[Check]:
+        """See `api.Sandbox`."""
+        return self._call(wire.SURVEY, wire.Name(task), list[Check])
+
     def forget(self, task: str) -> None:
         """See `api.Sandbox`."""
         self._call(wire.FORGET, wire.Name(task), type(None))

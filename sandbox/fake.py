@@ -172,6 +172,14 @@ class FakeSandbox:
             raise DataAltered(f"The data of task {found.name} was altered.", "Prepare it again.")
         return found
 
+    def survey(self, task: str) -> list[Check]:
+        """See `api.Sandbox`; the fake has neither data nor images."""
+        self._task(task)
+        return [
+            Check(name=name, verdict=Verdict.not_applicable, measured=True, detail="A fake's.")
+            for name in ("duplicates", "agent_image")
+        ]
+
     def forget(self, task: str) -> None:
         """See `api.Sandbox`."""
         self._task(task)

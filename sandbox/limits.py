@@ -28,6 +28,8 @@ QUARANTINE = 5
 """What could not be removed is tried again after this, for as long as it takes."""
 FINGERPRINT = 5
 """A candidate that takes longer to parse has the fingerprint of its bytes."""
+IMAGE_SEARCH = 600
+"""The search of an agent image for held-out examples is ended after this."""
 ASLEEP = 1
 """A trial in which the machine slept longer is our `error`."""
 DISK = 2

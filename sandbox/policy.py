@@ -23,6 +23,7 @@ RUNNERS = "/opt/sealed/lib/sealed_runner"
 LABEL = "sealed."
 MIB = 1024 * 1024
 CONFINE = resources.files("sandbox.programs").joinpath("confine.py").read_text()
+SPLITS = resources.files("sandbox.programs").joinpath("splits.py").read_text()
 
 
 class Role(StrEnum):
@@ -34,11 +35,14 @@ class Role(StrEnum):
     holder = "holder"
     prepare = "prepare"
     verify = "verify"
+    survey = "survey"
     probe = "probe"
 
 
 AGENT_ROLES = {Role.trainer, Role.predictor, Role.probe}
 """Roles that run (or, the probe, act as) agent code: by one `exec`, under a timer."""
+_OF_DATA = {Role.prepare, Role.verify, Role.survey}
+"""Roles that make a task's data or look through all of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +129,7 @@ def role_spec(order: Order) -> dict[str, Any]:
     }
     if agent:
         tmpfs["/cache"] = _tmpfs(limits.CACHE_BYTES, limits.CACHE_INODES, "exec")
-    if order.role in (Role.prepare, Role.verify):
+    if order.role in _OF_DATA:
         # The operator's own code: it may download and unpack, and its volumes are on disk.
         file_size = -1
         tmpfs["/tmp"] = _tmpfs(memory // 2, 1 << 20, "noexec")  # noqa: S108
@@ -231,10 +235,12 @@ def _command(role: Role) -> list[str]:
     if role in AGENT_ROLES:
         timer = f'read -r -t {limits.UNARMED} seconds && exec /bin/sleep "$seconds"'
         return ["/bin/bash", "-c", timer]
-    seconds = limits.PREPARE if role in (Role.prepare, Role.verify) else limits.SCORER_LIFE
+    seconds = limits.PREPARE if role in _OF_DATA else limits.SCORER_LIFE
     life = ["/usr/bin/timeout", "--signal=KILL", str(seconds)]
     if role is Role.holder:
         return [*life, "/bin/bash", "-c", f"while read -r _; do {_COUNT_SPARSE}; done"]
+    if role is Role.survey:
+        return [*life, PYTHON, "-I", "-B", "-c", SPLITS]
     runner = "scorer.py" if role is Role.scorer else "prepare.py"
     return [*life, PYTHON, "-I", "-B", f"{RUNNERS}/{runner}"]
 
@@ -258,7 +264,7 @@ def _calls(order: Order) -> str:
 def _mounts(order: Order) -> list[dict[str, Any]]:
     volumes, role = order.volumes, order.role
     writes = role is Role.prepare
-    data = {Role.scorer, Role.prepare, Role.verify}
+    data = {Role.scorer, *_OF_DATA}
     table = [
         (volumes.public, "/data/public", data | {Role.trainer}, writes),
         (volumes.sealed, "/data/sealed", data, writes),

@@ -37,17 +37,25 @@ def make_data(host: Host, store: TaskStore, files: TaskFiles, image: str) -> Dat
         "environment": dict(host.config.proxies) | ({"PIP_INDEX_URL": index} if index else {}),
         "ca_bundle": bundle.read_text() if bundle else "",
     }
-    return _run(host, Role.prepare, volumes, image, frames.Kind.PREPARE, values.encode(order))
+    return _data(
+        *ask_about_data(
+            host, Role.prepare, volumes, image, frames.Kind.PREPARE, values.encode(order)
+        )
+    )
 
 
 def hash_data(host: Host, volumes: Volumes, image: str) -> Data:
     """Hash what lies in the volumes now, read-only and without a network."""
-    return _run(host, Role.verify, volumes, image, frames.Kind.VERIFY, b"")
+    return _data(*ask_about_data(host, Role.verify, volumes, image, frames.Kind.VERIFY, b""))
 
 
-def _run(
+def ask_about_data(
     host: Host, role: Role, volumes: Volumes, image: str, kind: frames.Kind, payload: bytes
-) -> Data:
+) -> tuple[Frame | None, str]:
+    """Run a role that has the data, ask it one thing: its answer, if it gave one, and its log.
+
+    Raises `Internal` if it did not start.
+    """
     timer_uid, program_uid = host.uids.lease()
     order = Order(
         role=role,
@@ -70,11 +78,9 @@ def _run(
         container.ready()
         container.stream.send(kind, payload)
         frame = container.wait_frame(time.monotonic() + limits.PREPARE)
-        return _data(frame, container.log.text())
+        return frame, container.log.text()
     except StartFailed as fault:
-        raise Internal(
-            f"The prepare role did not start: {fault}.", "See `sealed doctor`."
-        ) from None
+        raise Internal(f"The {role} role did not start: {fault}.", "See `sealed doctor`.") from None
     finally:
         _remove(container)
 

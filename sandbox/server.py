@@ -56,6 +56,7 @@ class Api:
         plain: list[tuple[str, Callable[[Any], object], Any]] = [
             (wire.INFO, lambda _: sandbox.info(), None),
             (wire.TASKS, lambda _: sandbox.tasks(), None),
+            (wire.SURVEY, lambda name: sandbox.survey(name.name), wire.Name),
             (wire.FORGET, lambda name: sandbox.forget(name.name), wire.Name),
             (wire.RESULT, lambda name: sandbox.result(name.name), wire.Name),
             (wire.CANCEL, lambda name: sandbox.cancel(name.name), wire.Name),

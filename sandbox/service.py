@@ -39,6 +39,7 @@ from sandbox.results import Results, check_key
 from sandbox.sets import DataChanged
 from sandbox.settings import parse_program
 from sandbox.store import Data, StoredTask, TaskStore, data_name
+from sandbox.survey import survey
 from sandbox.trials import Trials
 
 
@@ -164,6 +165,16 @@ class Service:
         if changed or wanted is None or found.quick != wanted.quick:
             raise _altered(stored, changed or ["times of change"])
         return stored.task
+
+    def survey(self, task: str) -> list[Check]:
+        """See `api.Sandbox`."""
+        stored = self._store.get(task)
+        self._check_volumes(stored)
+        settings = stored.task.settings
+        agent, scorer = self._host.images(settings)
+        volumes = self._store.volumes(stored.data)
+        with self.trials.slot:
+            return survey(self._host, volumes, scorer.id, agent.id, settings.image)
 
     def forget(self, task: str) -> None:
         """See `api.Sandbox`."""

@@ -5,6 +5,7 @@ from msgspec import Struct
 PREPARE = "/v1/prepare"
 TASKS = "/v1/tasks"
 VERIFY = "/v1/verify"
+SURVEY = "/v1/survey"
 FORGET = "/v1/forget"
 RUN = "/v1/run"
 RESULT = "/v1/result"

@@ -13,7 +13,8 @@ from controller.cli.trials import one_trial
 from controller.skeleton import SkeletonKind, write_skeleton
 from controller.task import find_task, read_task
 from controller.task_check import findings, measure, trials
-from sandbox.api import TrialResult, Verdict
+from sandbox.api import Comparison, Progress, Stage, TrialResult, Verdict
+from sandbox.errors import BadRequest
 
 app = typer.Typer(help="Tasks: list, new, prepare, check, forget.")
 
@@ -80,7 +81,16 @@ def check(task: Folder, json: Json = False) -> None:
             screen.subject(f"{files.name}, trial {next(done)} of {trials()}")
             return one_trial(sandbox, prepared, candidate, screen, vault=vault)
 
-        found = findings(prepared, measure(run, files.train))
+        def compare(first: TrialResult, second: TrialResult) -> Comparison | None:
+            try:
+                return sandbox.compare([first.key], [second.key])
+            except BadRequest:  # scores of different examples
+                return None
+
+        screen.subject(f"{files.name}, its data and its agent image")
+        screen.progress(Progress(stage=Stage.examining))
+        survey = sandbox.survey(prepared.hash)
+        found = findings(prepared, survey, measure(run, compare, files.train))
     if json:
         print_items(found)
     else:

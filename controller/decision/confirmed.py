@@ -82,10 +82,16 @@ def judge(found: Evidence, settings: TaskSettings) -> Judgement | Ask:
     return _look(found, comparison, settings) or Ask.candidate
 
 
-def least_gain(noise: Noise, champion_trials: int, settings: TaskSettings) -> float:
-    """The smallest gain that all looks together can tell from luck, whatever the examples say."""
+def least_gain(
+    noise: Noise, champion_trials: int, settings: TaskSettings, examples: float = 0.0
+) -> float:
+    """The smallest gain that all looks together can tell from luck.
+
+    `examples`: the standard error of a comparison by its examples; 0: whatever they say.
+    """
     most = LOOKS[-1]
-    error = noise.deviation * math.sqrt(1 / most + 1 / (champion_trials + most))
+    seeds = noise.variance * (1 / most + 1 / (champion_trials + most))
+    error = math.sqrt(seeds + examples**2)
     return max(settings.min_gain, error * t_quantile(_level(settings), noise.degrees + most))
 
 

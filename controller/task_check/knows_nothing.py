@@ -38,14 +38,14 @@ def load(artifact: Path) -> Callable[[Value], Any]:
 def numbers(question: Value, expect: Array, rng: np.random.Generator) -> Any:
     """An array of the expected shape and type."""
     shape = expect.shape
-    whole = expect.dtype[0] in "iu"
+    whole = expect.dtype[0] in "iub"
     found: Any = np.zeros(shape)
     if KIND == "ones":
         found = np.ones(shape)
     elif KIND == "equal shares":
         found = np.full(shape, 1 / max(1, shape[-1] if shape else 1))
     elif KIND == "random" and whole:
-        found = rng.integers(0, 100, shape)
+        found = rng.integers(0, 2 if expect.dtype == "b1" else 100, shape)
     elif KIND == "random":
         found = rng.random(shape)
     elif KIND == "random shares":

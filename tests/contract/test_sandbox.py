@@ -358,6 +358,21 @@ def test_a_trial_of_no_run_has_no_receipt(sandbox: Sandbox, order: Order) -> Non
         sandbox.run(replace(order(BETTER), run="../up"))
 
 
+# ---- held out ----------------------------------------------------------------------------------
+
+
+def test_a_survey_finds_nothing_in_a_task_that_holds_out(sandbox: Sandbox, task: Task) -> None:
+    """Of the splits and of the agent image, each with its own finding."""
+    found = {check.name: check for check in sandbox.survey(task.hash)}
+    assert list(found) == ["duplicates", "agent_image"]
+    for check in found.values():
+        assert check.verdict in (Verdict.passed, Verdict.not_applicable)
+        assert check.detail
+        assert not check.next_step
+    with pytest.raises(UnknownTask):
+        sandbox.survey("0" * 64)
+
+
 # ---- the house --------------------------------------------------------------------------------
 
 

@@ -1,13 +1,13 @@
 """One night of a run without a sandbox: the loop's own rules, with scores from the worlds."""
 
-from collections.abc import Callable
 from functools import partial
 
 from msgspec import Struct
 
-from controller.decision import Ask, Decision, Evidence, Judgement, Look, Tried, scores_of
-from controller.decision.rules import baseline_trials, judge
-from sandbox.api import Comparison, Outcome, TaskSettings
+from controller.decision import Decision, scores_of
+from controller.decision.played import play
+from controller.decision.rules import baseline_trials
+from sandbox.api import TaskSettings
 from tests.simulate.worlds import History, Program, World, paired_error
 
 
@@ -37,11 +37,11 @@ def night(world: World, settings: TaskSettings, history: History, candidates: in
     best_told = -float("inf")
     for _ in range(candidates):
         program = world(history)
-        found, judgement = experiment(
+        found, judgement = play(
+            settings,
+            champions,
             partial(_score, program, history),
             partial(_score, champion, history),
-            champions,
-            settings,
             paired_error(program, champion),
         )
         champions[-1] = [*champions[-1], *scores_of(found.top_ups)]
@@ -57,45 +57,6 @@ def night(world: World, settings: TaskSettings, history: History, candidates: in
             champion = program
             champions.append(scores_of(found.candidate[1:] or found.candidate))
     return tally
-
-
-def experiment(
-    of_candidate: Callable[[], float],
-    of_champion: Callable[[], float],
-    champions: list[list[float]],
-    settings: TaskSettings,
-    error: float,
-) -> tuple[Evidence, Judgement]:
-    """Give the rule whatever it asks for, until it decides.
-
-    A trial is a call of one of the first two; `champions` has the scores of all that there were,
-    and `error` is the standard error of the paired comparison with the present one.
-    """
-    candidate: list[Tried] = []
-    top_ups: list[Tried] = []
-    looks: list[Look] = []
-    found = Evidence(
-        candidate=candidate, top_ups=top_ups, champions=champions, looks=looks,
-        candidate_bytes=1, champion_bytes=1,
-    )  # fmt: skip
-    while True:
-        match judge(found, settings):
-            case Ask.candidate:
-                candidate.append(Tried(Outcome.scored, of_candidate()))
-            case Ask.champion:
-                top_ups.append(Tried(Outcome.scored, of_champion()))
-            case Ask.comparison:
-                looks.append(_look(found, error))
-            case Judgement() as judgement:
-                return found, judgement
-
-
-def _look(found: Evidence, error: float) -> Look:
-    own = scores_of(found.candidate[1:] or found.candidate)
-    champion = [*found.champions[-1], *scores_of(found.top_ups)]
-    difference = sum(own) / len(own) - sum(champion) / len(champion)
-    comparison = Comparison(difference=difference, standard_error=error, examples=1)
-    return Look(candidate_trials=len(own), champion_trials=len(champion), comparison=comparison)
 
 
 def _score(program: Program, history: History) -> float:

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from controller.decision import Decision, Evidence, Judgement, scores_of
 from controller.decision.noise import Noise, pooled
+from controller.decision.played import play
 from controller.decision.rules import baseline_trials
 from controller.ledger import Experiment, State
 from controller.visible import Seen, seen, step_told
 from sandbox.api import Feedback, Goal, Keep, Outcome, TaskSettings
-from tests.simulate.night import experiment
 
 EXAMPLES = 1000
 """Of the held-out split, and as many of the vault."""
@@ -98,8 +98,8 @@ class Oracle:
         score = float(self._held_out.values(answers).mean())
         apart = self._held_out.values(answers) - self._held_out.values(self._answers)
         error = float(apart.std(ddof=1)) / math.sqrt(EXAMPLES)
-        found, judgement = experiment(
-            lambda: score, self._of_champion, self._champions, self._settings, error
+        found, judgement = play(
+            self._settings, self._champions, lambda: score, self._of_champion, error
         )
         self._champions[-1] = [*self._champions[-1], *scores_of(found.top_ups)]
         made = _experiment(len(self.seen), score, judgement)

@@ -182,7 +182,7 @@ def test_a_task_is_checked(sealed: Sealed, fake_sandbox: FakeSandbox) -> None:
     score = fake_sandbox.result(fake_sandbox.executed[0]).score
     out = sealed("task", "check", "toy").output
     assert f"{score:.6g} bits over 64 held-out examples" in out
-    assert "toy, trial 9 of 9" in out
+    assert "toy, trial 10 of 10" in out
 
 
 def test_a_task_that_rewards_knowing_nothing_fails_its_check(sealed: Sealed) -> None:
