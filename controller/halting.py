@@ -8,8 +8,8 @@ from controller.ledger.rows import Cost, Halt, RunLimits, Spending, Tally, Wante
 
 ERRORS_IN_A_ROW = 3
 """Trials that failed by our own fault: going on would burn the agent's proposals."""
-REFUSALS_IN_A_ROW = 20
-"""Proposals that were no candidates."""
+REFUSALS_IN_A_ROW = 50
+"""Proposals that were no candidates: a small model may need many, and what they cost has limits."""
 DISHONEST = 5
 """Candidates that an audit caught: an agent that cheats is not to be run all night."""
 PASSING = frozenset({Halt.day, Halt.provider})

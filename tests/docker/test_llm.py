@@ -29,8 +29,8 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 WIDER = edit("HIDDEN = 16  # search: log int 4 256", "HIDDEN = 128  # search: log int 4 256")
 STEADIER = edit(
-    "WEIGHT_DECAY = 0.01  # search: log 1e-6 1e-1\nHIDDEN = 128  # search: log int 4 256",
-    "WEIGHT_DECAY = 0.001  # search: log 1e-6 1e-1\nHIDDEN = 128  # search: log int 4 256",
+    "WEIGHT_DECAY = 0.01  # search: log 1e-6 1e-1",
+    "WEIGHT_DECAY = 0.001  # search: log 1e-6 1e-1",
 )
 SCRIPT = (
     # The first proposal: two repairs, and two tries at the second of them.
@@ -88,8 +88,8 @@ def test_a_real_gain_is_kept_through_every_scenario(
         caller.close()
         experiments, calls = run.ledger.experiments(), run.ledger.calls()
         books, spent = server.books, run.ledger.spending()
-    assert end.halt is Halt.experiments
-    assert experiments[1].decision is Decision.kept
+    assert end.halt is Halt.experiments, end.detail
+    assert experiments[1].decision is Decision.kept, experiments[1].decision_reason
     assert (experiments[1].gain or 0) > 0.02
     champion = max(e.number for e in experiments if e.decision is Decision.kept)
     assert (experiments[champion].score or 9) < (experiments[0].score or 0)
