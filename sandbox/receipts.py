@@ -8,9 +8,11 @@ nobody. What is asked for twice (a trial's key, a comparison of the same trials)
 import os
 import stat
 import threading
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -40,30 +42,47 @@ from sandbox.statements import (
 
 @dataclass
 class _Chain:
-    """What is known of a run's chain without reading it again."""
+    """What is known of a run's chain; the receipts themselves stay in its file."""
 
     file: Path
-    lines: list[str] = field(default_factory=list)
-    trials: list[str] = field(default_factory=list)
-    """Keys of those that are signed already."""
-    comparisons: list[tuple[list[str], list[str]]] = field(default_factory=list)
+    ends: "array[int]" = field(default_factory=partial(array, "Q"))
+    """Where the line of each receipt ends, in bytes."""
+    last: str = ""
+    """Hash of the last line."""
+    trials: dict[str, None] = field(default_factory=dict)
+    """Keys of those that are signed already, in their order."""
+    comparisons: set[str] = field(default_factory=set)
+    """Hashes of the keys of both sides."""
     revealed: set[str] = field(default_factory=set)
     closed: bool = False
-    bytes: int = 0
+
+    @property
+    def bytes(self) -> int:
+        """That the file has when its last line is whole."""
+        return self.ends[-1] if self.ends else 0
 
     def took(self, line: str, statement: Statement) -> None:
         """Remember a line that is on disk."""
-        self.lines.append(line)
-        self.bytes += len(line.encode()) + 1
+        self.ends.append(self.bytes + len(line.encode()) + 1)
+        self.last = sha256(line)
         self.closed = isinstance(statement, ClosingStatement)
         match statement:
             case TrialStatement(predicate=trial):
-                self.trials.append(trial.key)
+                self.trials[trial.key] = None
             case ComparisonStatement(predicate=compared):
-                self.comparisons.append((compared.first, compared.second))
+                self.comparisons.add(_sides(compared.first, compared.second))
             case ClosingStatement(predicate=closing):
                 self.revealed |= {f"seed {key}" for key in closing.seeds}
                 self.revealed |= {f"vault {key}" for key in closing.vaults}
+
+    def after(self, count: int) -> list[str]:
+        """The lines without the first `count`."""
+        if count >= len(self.ends):
+            return []
+        begin = self.ends[count - 1] if count else 0
+        with self.file.open("rb") as file:
+            file.seek(begin)
+            return file.read(self.bytes - begin).decode().splitlines()
 
 
 class Receipts:
@@ -107,7 +126,7 @@ class Receipts:
     def after(self, run: str, count: int) -> Chain:
         """The public key, and a run's receipts without the first `count`."""
         with self._lock:
-            return Chain(public_key=self.public_key, receipts=self._chain(run).lines[count:])
+            return Chain(public_key=self.public_key, receipts=self._chain(run).after(count))
 
     def add_trial(self, record: Record) -> None:
         """Sign a finished trial, if it is a run's. Raises `NoSpace`."""
@@ -183,7 +202,7 @@ class Receipts:
     ) -> None:
         with self._lock:
             chain = self._chain(run)
-            if (first, second) not in chain.comparisons:
+            if _sides(first, second) not in chain.comparisons:
                 self._append(
                     chain,
                     lambda number, previous: ComparisonPredicate(
@@ -204,7 +223,7 @@ class Receipts:
         """
         with self._lock:
             chain = self._chain(run)
-            if not chain.lines or chain.closed:
+            if not chain.ends or chain.closed:
                 return
             seeds = {
                 key: opening_of_seed(find(key))
@@ -234,8 +253,7 @@ class Receipts:
 
     def _append(self, chain: _Chain, make: Callable[[int, str], Predicate]) -> None:
         """Sign the next receipt and put it on disk. Raises `NoSpace`."""
-        previous = sha256(chain.lines[-1]) if chain.lines else ""
-        statement = statement_of(make(len(chain.lines), previous))
+        statement = statement_of(make(len(chain.ends), chain.last))
         envelope = Envelope(msgspec.json.encode(statement), PAYLOAD_TYPE, {})
         envelope.sign(self._signer)
         line = msgspec.json.encode(envelope.to_dict()).decode()
@@ -287,6 +305,10 @@ def opening_of_vault(record: Record) -> Opening | None:
 def _nonce(record: Record, name: str) -> str:
     secret = "" if record.particulars is None else record.particulars.secret
     return sha256(f"{name}:{secret}")
+
+
+def _sides(first: Sequence[str], second: Sequence[str]) -> str:
+    return sha256(msgspec.json.encode([first, second]).decode())
 
 
 def _new_key() -> bytes:

@@ -16,9 +16,10 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from controller.agents.base import Candidate
+from controller.agents.replay import Replay
 from controller.llm.chat import Standing
 from controller.llm.context import messages
-from tests.unit.toy import Scripted, drive, fake, opened
+from tests.unit.toy import drive, fake, opened
 
 T = TypeVar("T")
 EXPERIMENTS = (200, 5000)
@@ -47,7 +48,7 @@ def main() -> None:
     """Print a line for each number of experiments."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SEALED_RUNS"] = folder
-        sandbox, agent = fake(), Scripted(*proposals(max(EXPERIMENTS)))
+        sandbox, agent = fake(), Replay(proposals(max(EXPERIMENTS)))
         for most in EXPERIMENTS:
             with opened(sandbox) as run:
                 run.limit(replace(run.row.limits, most_experiments=most))

@@ -68,10 +68,10 @@ def told(text: str, place: str) -> tuple[View, Standing]:
     )
 
 
-def obeyed(prompt: str, word: str = "") -> bool:
+def obeyed(prompt: str, *, careless: bool = False) -> bool:
     """Whether a reader who takes quoted data for data, and all else for orders, finds ours."""
-    ours = rf"^\[data {word}: [^\n]*\]\n.*?^\[end {word}\]$"
-    quoted = ours if word else r"^(`{3,})\n.*?^`{3,}$"
+    ours = r"^\[data (\w+): [^\n]*\]\n.*?^\[end \1\]$"
+    quoted = r"^(`{3,})\n.*?^`{3,}$" if careless else ours
     return ORDER in re.sub(quoted, "", prompt, flags=re.DOTALL | re.MULTILINE)
 
 
@@ -81,17 +81,16 @@ def obeyed(prompt: str, word: str = "") -> bool:
 def test_an_order_is_data_wherever_it_is_hidden(text: str, place: str) -> None:
     """Outside the quotations there is nothing of it, in no message but the model's own."""
     system, user, *turns = messages(*told(TEXTS[text], place))
-    word = user.content.split()[3].rstrip(".")
     ours = [system, user, *(turn for turn in turns if turn.role != "assistant")]
     assert ORDER in "".join(message.content for message in ours), "it was there to be obeyed"
-    assert not any(obeyed(message.content, word) for message in ours)
+    assert not any(obeyed(message.content) for message in ours)
 
 
 @pytest.mark.parametrize(("text", "place"), CARELESS)
 def test_control_in_a_careless_prompt_it_is_an_order(text: str, place: str) -> None:
     """Glued together, or between fences where the text brings its own."""
     found, _ = told(TEXTS[text], place)
-    assert obeyed(naive_prompt(found))
+    assert obeyed(naive_prompt(found), careless=True)
 
 
 @pytest.mark.claim("prompts-quote-what-others-wrote")
@@ -141,7 +140,7 @@ def test_a_log_decides_nothing(text: str) -> None:
         assert len({e.trial_key for e in experiments}) == 3
         prompt = found.client.prompts[-1][-1]["content"]
     assert text.split("\n", maxsplit=1)[0] in prompt
-    assert not obeyed(prompt, prompt.split()[3].rstrip("."))
+    assert not obeyed(prompt)
 
 
 def test_control_a_loop_that_reads_scores_from_logs_keeps_it(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_control_by_its_text_the_same_program_is_another(tmp_path: Path) -> None
 def test_begging_is_answered_a_bounded_number_of_times() -> None:
     """Then it is a failed proposal; the money that it took is that of its calls."""
     begging, _ = ATTACKS["begging"]
-    with injected(*[begging] * 100) as found:
+    with injected(*[begging] * 200) as found:
         found.drive(1)
         refusals = found.run.ledger.refusals()
         assert len(found.client.prompts) == len(refusals) * (REPAIRS + 1)

@@ -113,6 +113,15 @@ def test_near_misses_are_the_best_that_were_not_kept(goal: Goal, best: list[int]
     assert [int(line.split()[0]) for line in near.split("\n")[:3]] == best
 
 
+def test_what_stays_comes_first() -> None:
+    """Task and champion are the same words for as long as the champion is."""
+    earlier, later = (messages(long_run(count), STANDING) for count in (197, 200))
+    champion = long_run(200).champion.candidate
+    assert earlier[0] == later[0]
+    until = later[1].content.index(champion) + len(champion)
+    assert earlier[1].content[:until] == later[1].content[:until]
+
+
 def test_nothing_that_is_not_there_is_told_of() -> None:
     """The first prompt of a run has the champion alone."""
     user = messages(view([seen(0, SOURCE, None, kept=True)]), Standing())[1].content
@@ -181,14 +190,8 @@ def test_no_text_ends_its_quotation(text: str) -> None:
             refused=[Refused(agent="llm:model", hypothesis=said, reason=said)],
         )
         user = messages(found, Standing(pending=said))[1].content
-        word = user.split()[3].rstrip(".")
-        return re.sub(
-            rf"\[data {word}: ([^]]*)\].*?\n\[end {word}\]", r"[\1]", user, flags=re.DOTALL
-        )
+        return re.sub(r"\[data (\w+): ([^]]*)\].*?\n\[end \1\]", r"[\2]", user, flags=re.DOTALL)
 
-    def wordless(prompt: str) -> str:
-        return prompt.split("\n", 1)[1]
-
-    assert wordless(told(text, text)) == wordless(told("harmless", "harmless"))
+    assert told(text, text) == told("harmless", "harmless")
     prompt = messages(view([seen(0, SOURCE, kept=True)]), Standing(pending=text))[1].content
     assert not [letter for letter in prompt if letter not in "\n\t" and not letter.isprintable()]
