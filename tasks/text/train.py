@@ -1,7 +1,7 @@
 """A small GPT that reads bytes and foretells the next one: the file to improve.
 
-Trained by AdamW on random pieces of the text until the time is nearly over. The layout of the data
-is told in `prepare.py`, the two kinds of questions in `program.md`.
+Trained by AdamW on random pieces of the text, for so many steps or until the time is nearly over.
+The layout of the data is told in `prepare.py`, the two kinds of questions in `program.md`.
 """
 
 import os
@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+STEPS = 250  # search: log int 50 5000
 NEAR = 2  # search: int 1 8
 DEPTH = 2  # search: int 1 8
 LEARNING_RATE = 2e-3  # search: log 1e-4 3e-2
@@ -105,10 +106,11 @@ def train(data: Path, artifact: Path, seed: int, seconds: float) -> None:
         model.parameters(), LEARNING_RATE, (BETA_1, BETA_2), weight_decay=WEIGHT_DECAY
     )
     steps, loss = 0, torch.zeros(())
-    while (now := time.monotonic()) < end:
+    while steps < STEPS and (now := time.monotonic()) < end:
         rate = LEARNING_RATE * min(1, (steps + 1) / WARM_UP)
         if COOLDOWN > 0:
-            rate *= min(1, (end - now) / (COOLDOWN * (end - start)))
+            left = 1 - max(steps / STEPS, (now - start) / (end - start))
+            rate *= min(1, left / COOLDOWN)
         for group in optimizer.param_groups:
             group["lr"] = rate
         first = rng.integers(len(text) - CONTEXT, size=(BATCH_SIZE, 1))
