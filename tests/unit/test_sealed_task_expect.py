@@ -117,7 +117,7 @@ def test_integers_and_bools_have_ranges_too() -> None:
         ([[1], [1, 2], []], "not an array of numbers"),
         (None, "not an array of numbers"),
         ({"a": 1}, "not an array of numbers"),
-        (object(), "not an array of numbers"),
+        pytest.param(object(), "not an array of numbers", id="object"),
     ],
     ids=str,
 )
