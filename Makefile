@@ -7,8 +7,6 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-# Two workers; tests/conftest.py says which has what.
-PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 # In CI a missing engine is a failure, not a skip.
 export REQUIRE_DOCKER ?= $(if $(CI),1,)
 
@@ -40,12 +38,12 @@ down:
 test: lint engine runsc browser
 	@scripts/engine.sh compose
 	PYTHON=$(BIN)/python scripts/images.sh all
-	$(PYTEST) -m "not slow and not bench"
+	$(BIN)/python -m pytest -m "not slow and not bench"
 
 test-all: lint engine runsc browser
 	@scripts/engine.sh compose
 	PYTHON=$(BIN)/python scripts/images.sh all
-	$(PYTEST)
+	$(BIN)/python -m pytest
 
 fuzz: venv
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements/fuzz.txt

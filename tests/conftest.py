@@ -1,10 +1,5 @@
-"""Fixtures that need an engine. Without one, their tests are skipped, or, in CI, fail.
+"""Fixtures that need an engine. Without one, their tests are skipped, or, in CI, fail."""
 
-`make test` has two workers: one has all that needs the engine, one after the other, for much of it
-is about time. The other has the rest, and steps back where both want the processor.
-"""
-
-import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,24 +17,6 @@ from tests.support.candidates import Bench
 from tests.support.files import task_files
 
 TINY = Path(__file__).parent / "tasks" / "tiny"
-ON_THE_ENGINE = ("docker", "attack", "e2e")
-_NICE = 10
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs the engine is one group: it never meets itself there."""
-    for item in items:
-        if any(item.get_closest_marker(name) for name in ON_THE_ENGINE):
-            item.add_marker(pytest.mark.xdist_group("engine"))
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A worker without the engine's group is nicer than the one that has it."""
-    if hasattr(item.config, "workerinput"):
-        beside = item.get_closest_marker("xdist_group") is None
-        with contextlib.suppress(PermissionError):  # who is not root gets nicer for good
-            os.setpriority(os.PRIO_PROCESS, 0, _NICE if beside else 0)
 
 
 @pytest.fixture(scope="session")
