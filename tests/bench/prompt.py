@@ -56,8 +56,8 @@ def main() -> None:
             with opened(sandbox) as run:
                 first, _ = timed(run.view)
                 again, view = timed(run.view)
-            prompt = partial(messages, view, Standing())
-            (cold, _), (warm, told) = timed(prompt), timed(prompt)
+                prompt = partial(messages, view, Standing())
+                (cold, _), (warm, told) = timed(prompt), timed(prompt)
             print(
                 f"{most:>5} experiments: view {first:.1f} ms, then {again:.1f} ms; "
                 f"prompt {cold:.1f} ms, then {warm:.1f} ms, "
