@@ -1,7 +1,6 @@
 """A task that brings packages: its images are built, linted and used; with a real engine."""
 
 import re
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace as replace_config
@@ -31,15 +30,6 @@ assert not os.path.exists("/sealed-certificates.pem")
 assert not os.path.exists("/usr/local/bin/pip")
 assert "PIP_CERT" not in os.environ
 """
-
-
-@pytest.fixture
-def tag(service: Service) -> Iterator[str]:
-    """A name for an image, which is removed at the end."""
-    name = f"sealed-test-{secrets.token_hex(4)}"
-    yield name
-    with suppress(docker.errors.ImageNotFound):
-        service._host.engine._api.remove_image(name, force=True)
 
 
 @pytest.fixture

@@ -1,12 +1,9 @@
 """`sealed task check` against the real engine: bad metrics of six kinds are refused."""
 
 import itertools
-import secrets
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
-import docker.errors
 import pytest
 from msgspec.structs import replace
 
@@ -151,15 +148,6 @@ def test_a_held_out_split_that_is_the_trainers_own_is_refused(
         assert "to one split alone" in found["duplicates"].next_step
     finally:
         service.forget(task.hash)
-
-
-@pytest.fixture
-def tag(service: Service) -> Iterator[str]:
-    """A name for an image, which is removed at the end."""
-    name = f"sealed-test-{secrets.token_hex(4)}"
-    yield name
-    with suppress(docker.errors.ImageNotFound):
-        service._host.engine._api.remove_image(name, force=True)
 
 
 @pytest.mark.claim("held-out-copies-are-told")
