@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sandbox.api import Task, TaskFiles, TaskSettings, task_hash
 from sandbox.errors import UnknownTask
@@ -99,7 +100,7 @@ class TaskStore:
     # ---- tasks -----------------------------------------------------------------------------
 
     def keep(self, files: TaskFiles, settings: TaskSettings, data: Data) -> Task:
-        """Store a task: from now on trials may name it."""
+        """Store a task: from now on trials may name it. Kept again, it is as old as it was."""
         task = Task(
             hash=task_hash(files),
             name=files.name,
@@ -109,6 +110,9 @@ class TaskStore:
             files=len(data.files),
             data=data.hash,
         )
+        before = self.find(task.hash)
+        if before is not None:
+            task = replace(task, prepared_at=before.task.prepared_at)
         stored = StoredTask(task=task, data=data_name(files), files=files)
         write_whole(self._tasks / f"{task.hash}.json", msgspec.json.encode(stored))
         return task

@@ -9,12 +9,12 @@ What was replied is in the ledger before it is used, by the number of the propos
 the same replies lead to the same candidate, and no reply is paid for twice.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 from msgspec.structs import replace
 
 from controller.agents.base import Candidate, Unfit
-from controller.agents.remembered import Remembered
 from controller.halting import Halted, is_last
 from controller.ledger import Call
 from controller.llm.caller import Caller, Question
@@ -22,8 +22,8 @@ from controller.llm.chat import Repair
 from controller.llm.context import messages
 from controller.llm.ensemble import choose
 from controller.llm.reply import is_whole_file, parsed
-from controller.visible import Seen, View
-from sandbox.api import Outcome
+from controller.llm.tried import Memory, Past, digest
+from controller.visible import View
 
 REPAIRS = 2
 """How often a reply is sent back."""
@@ -39,48 +39,51 @@ class LLM:
     def __init__(self, caller: Caller, seed: str) -> None:
         self._caller = caller
         self._seed = seed
-        self._remembered = Remembered(_without_log)
+        self._memory = Memory()
 
     def propose(self, view: View) -> Candidate | Unfit | Halted:
         """The next proposal. Raises `Failed` where a provider rejects the call."""
         self._caller.wait()
         # Prompts are made in another thread, too, and the run's own history is read in this one.
-        view = replace(view, experiments=self._remembered.of(view))
+        past = self._memory.of(view)
         with self._caller.ledger() as ledger:
             number = ledger.proposals_of_models()
             last = is_last(ledger.tally(), ledger.limits())
-        found = self._early(number, view) or self._asked(number, view)
+        found = self._early(number, view, past) or self._asked(number, view, past)
         if isinstance(found, Candidate) and not last:
             self._caller.ask_ahead(
                 Question(proposal=number + 1, champion=view.champion.number, turn=0),
-                partial(choose, view, seed=self._seed),
-                partial(messages, replace(view, proposals=view.proposals + 1)),
+                self._chooses(number + 1, past),
+                partial(messages, view, past),
                 pending=found.hypothesis,
             )
         return found
 
-    def _early(self, number: int, view: View) -> Candidate | None:
+    def _chooses(self, number: int, past: Past) -> Callable[[dict[str, float]], str]:
+        return partial(choose, past.tried, seed=f"{self._seed} {number}")
+
+    def _early(self, number: int, view: View, past: Past) -> Candidate | None:
         """What was asked for under an earlier champion, if it still applies to this one."""
         with self._caller.ledger() as ledger:
             for call in ledger.calls(number):
                 if call.champion == view.champion.number or call.ended != "reply":
                     continue
                 reply = call.reply or ""
-                found = None if is_whole_file(reply) else _candidate(call, view)
+                found = None if is_whole_file(reply) else _candidate(call, view, past)
                 if isinstance(found, Candidate):
                     return found
                 ledger.mark_stale(call.number)
         return None
 
-    def _asked(self, number: int, view: View) -> Candidate | Unfit | Halted:
-        chosen = partial(choose, view, seed=self._seed)
+    def _asked(self, number: int, view: View, past: Past) -> Candidate | Unfit | Halted:
+        chosen, prompt = self._chooses(number, past), partial(messages, view, past)
         repairs: tuple[Repair, ...] = ()
         while True:
             question = Question(proposal=number, champion=view.champion.number, turn=len(repairs))
-            call = self._caller.ask(question, chosen, partial(messages, view), repairs)
+            call = self._caller.ask(question, chosen, prompt, repairs)
             if isinstance(call, Halted):
                 return call
-            found = _candidate(call, view)
+            found = _candidate(call, view, past)
             if isinstance(found, Candidate):
                 return found
             if len(repairs) == REPAIRS:
@@ -90,18 +93,14 @@ class LLM:
             repairs = (*repairs, Repair(reply=reply, reason=found.reason))
 
 
-def _without_log(seen: Seen) -> Seen:
-    """Only the log of what failed is told to a model."""
-    return replace(seen, log="") if seen.outcome is Outcome.scored else seen
-
-
-def _candidate(call: Call, view: View) -> Candidate | Unfit:
+def _candidate(call: Call, view: View, past: Past) -> Candidate | Unfit:
     """What a reply makes of the champion."""
     agent = f"llm:{call.model}"
     found = parsed(call.reply or "", view.champion.candidate)
     if isinstance(found, Candidate):
-        for seen in view.experiments:
-            if seen.candidate == found.source:
-                reason = f"It is experiment {seen.number}, unchanged."
+        same = digest(found.source)
+        for tried in past.tried:
+            if tried.digest == same:
+                reason = f"It is experiment {tried.number}, unchanged."
                 return Unfit(hypothesis=found.hypothesis, reason=reason, agent=agent)
     return replace(found, agent=agent)

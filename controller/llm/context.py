@@ -1,4 +1,4 @@
-"""What a model is told: a pure function of the view and of what is left.
+"""What a model is told: a pure function of the view, of its past, and of what is left.
 
 Everything comes from `View`, so everything has passed the one filter. Its length has a bound
 that no number of experiments moves. Text that models or candidates wrote is data: cleaned, cut,
@@ -16,8 +16,9 @@ from controller.decision import Decision
 from controller.llm.chat import Message, Repair, Role, Standing
 from controller.llm.reply import FORMAT
 from controller.llm.themes import dead_ends, themes
+from controller.llm.tried import LINE_LETTERS, Past, Tried
 from controller.text import one_line, printable, spoken
-from controller.visible import Refused, Seen, View
+from controller.visible import Refused, View
 from sandbox.api import CANDIDATE_BYTES, Goal, Outcome
 
 RECENT = 12
@@ -28,7 +29,6 @@ DEAD_ENDS = 12
 """How many of each a model is told of."""
 DEAD_AFTER = 3
 """Tries of a theme without one that was kept, after which it is called a dead end."""
-_LINE_LETTERS = 240
 _LOG_LETTERS = 3000
 _REPLY_LETTERS = 4000
 
@@ -53,12 +53,14 @@ _Section = tuple[str, str, str]
 """A sentence of ours, the title of what is quoted below it, and the quoted text."""
 
 
-def messages(view: View, standing: Standing) -> list[Message]:
-    """The prompt for the next proposal, turns of repair included."""
+def messages(view: View, past: Past, standing: Standing) -> list[Message]:
+    """The prompt for the next proposal, turns of repair included. `past`: the view's."""
     champion, *rest = (
-        f"{ours}\n{_quote(title, text)}" for ours, title, text in _sections(view, standing) if text
+        f"{ours}\n{_quote(title, text)}"
+        for ours, title, text in _sections(view, past, standing)
+        if text
     )
-    parts = [champion, _standing(view, standing), *rest]
+    parts = [champion, _standing(view, len(past.tried) - 1, standing), *rest]
     prompt = [
         Message(role=Role.system, content=f"{_RULES}\nThe task, by its owner:\n\n{view.program}"),
         Message(role=Role.user, content="\n\n".join(parts)),
@@ -88,7 +90,7 @@ def _repair(turn: Repair) -> list[Message]:
 # ---- what is left -----------------------------------------------------------------------------
 
 
-def _standing(view: View, standing: Standing) -> str:
+def _standing(view: View, made: int, standing: Standing) -> str:
     """Our own words and figures alone."""
     left = [
         None if standing.experiments_left is None else f"{standing.experiments_left} experiments",
@@ -101,8 +103,8 @@ def _standing(view: View, standing: Standing) -> str:
     better = "lower" if view.goal is Goal.minimize else "higher"
     said = [
         f"The score is in {view.metric}; {better} is better.",
-        f"{len(view.experiments) - 1:>5} experiments were made after the baseline.",
-        f"The champion is {view.champion.number:>5}, with {_score(view.champion)}.",
+        f"{made:>5} experiments were made after the baseline.",
+        f"The champion is {view.champion.number:>5}, with {_score(view.champion.score)}.",
     ]
     if view.min_gain:
         said.append(f"A candidate is kept for a gain of more than {view.min_gain:g}.")
@@ -119,26 +121,26 @@ def _standing(view: View, standing: Standing) -> str:
 # ---- what is quoted ---------------------------------------------------------------------------
 
 
-def _sections(view: View, standing: Standing) -> Iterable[_Section]:
-    after = view.experiments[1:]
-    failed = [seen for seen in after if seen.outcome not in (Outcome.scored, Outcome.error)]
+def _sections(view: View, past: Past, standing: Standing) -> Iterable[_Section]:
+    after = past.tried[1:]
+    failed = [found for found in after if found.failed]
     yield (
         "The champion's train.py, which your edit is made to:",
         "train.py",
         printable(view.champion.candidate, CANDIDATE_BYTES),
     )
-    yield "The latest experiments:", "recent", _lines(_experiment(seen) for seen in after[-RECENT:])
+    yield "The latest experiments:", "recent", _lines(map(_experiment, after[-RECENT:]))
     yield (
         "The best scores that were not kept:",
         "near misses",
-        _lines(_experiment(seen) for seen in _near(view, after)),
+        _lines(map(_experiment, _near(view.goal, after))),
     )
     yield (
         "Dead ends: a name that changed lines set, tries, tries without a score, the latest try:",
         "dead ends",
         _lines(
             f"{theme.name:<40} {theme.tried:>5} {theme.failed:>5}  {_experiment(theme.last)}"
-            for theme in dead_ends(themes(view.experiments), DEAD_AFTER)[:DEAD_ENDS]
+            for theme in dead_ends(themes(after), DEAD_AFTER)[:DEAD_ENDS]
         ),
     )
     yield (
@@ -149,13 +151,13 @@ def _sections(view: View, standing: Standing) -> Iterable[_Section]:
     yield (
         "What failed in training or rehearsal lately:",
         "failed",
-        _lines(f"{_experiment(seen)} because {_said(seen.reason)}" for seen in failed[-FAILED:]),
+        _lines(f"{_experiment(found)} because {_said(found.reason)}" for found in failed[-FAILED:]),
     )
     if failed:
         yield (
             f"The end of the log of experiment {failed[-1].number:>5}, which failed:",
             "log",
-            printable(failed[-1].log[-_LOG_LETTERS:], _LOG_LETTERS),
+            printable(past.log[-_LOG_LETTERS:], _LOG_LETTERS),
         )
     yield (
         "On trial now, so propose something else:",
@@ -164,33 +166,33 @@ def _sections(view: View, standing: Standing) -> Iterable[_Section]:
     )
 
 
-def _near(view: View, after: Sequence[Seen]) -> list[Seen]:
+def _near(goal: Goal, after: Sequence[Tried]) -> list[Tried]:
     """Those that were not kept, the best scores first, and of two alike the later one."""
-    sign = 1.0 if view.goal is Goal.minimize else -1.0
+    sign = 1.0 if goal is Goal.minimize else -1.0
     scored = [
-        (sign * seen.score, -seen.number, seen)  # no two have one number
-        for seen in after
-        if seen.score is not None and seen.decision is not Decision.kept
+        (sign * found.score, -found.number, found)  # no two have one number
+        for found in after
+        if found.score is not None and found.decision is not Decision.kept
     ]
-    return [seen for _, _, seen in heapq.nsmallest(NEAR, scored)]
+    return [found for _, _, found in heapq.nsmallest(NEAR, scored)]
 
 
-def _experiment(seen: Seen) -> str:
-    ended = seen.decision if seen.outcome is Outcome.scored else seen.outcome
-    return f"{seen.number:>5} {ended:<11} {_score(seen):<12} {_said(seen.hypothesis)}"
+def _experiment(tried: Tried) -> str:
+    ended = tried.decision if tried.outcome is Outcome.scored else tried.outcome
+    return f"{tried.number:>5} {ended:<11} {_score(tried.score):<12} {_said(tried.hypothesis)}"
 
 
 def _refusal(proposal: Refused) -> str:
     return f"{_said(proposal.hypothesis)} because {_said(proposal.reason)}"
 
 
-def _score(seen: Seen) -> str:
-    return "no score" if seen.score is None else f"{seen.score:.6g}"
+def _score(score: float | None) -> str:
+    return "no score" if score is None else f"{score:.6g}"
 
 
 def _said(text: str) -> str:
     """One line, in quotation marks that it can't end."""
-    return msgspec.json.encode(one_line(text, _LINE_LETTERS)).decode()
+    return msgspec.json.encode(one_line(text, LINE_LETTERS)).decode()
 
 
 def _lines(lines: Iterable[str]) -> str:

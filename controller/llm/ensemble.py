@@ -10,22 +10,23 @@ Drawn with a seed from run and proposal, so a run that is started again goes on 
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from controller.decision import Decision
-from controller.visible import View
+from controller.llm.tried import Tried
 
 HALF_LIFE = 60
 _LEAST = 0.1
 """A model costs at least this share of the dearest: its experiments take the machine's time."""
 
 
-def choose(view: View, spent: Mapping[str, float], *, seed: str) -> str:
+def choose(tried: Sequence[Tried], spent: Mapping[str, float], *, seed: str) -> str:
     """The name of the model to ask for the next proposal.
 
-    `spent`: dollars that each model has cost the run, by the name that its experiments have.
+    `tried`: the run's experiments, the baseline first. `spent`: dollars that each model has cost
+    the run, by the name that its experiments have. `seed`: of the run and of the proposal.
     """
-    gained, exposed = _gained(view, spent), _exposed(view, spent)
+    gained, exposed = _gained(tried, spent), _exposed(tried, spent)
     kept = [gain for gains in gained.values() for gain, _ in gains]
     weights = [weight for gains in gained.values() for _, weight in gains]
     mean = sum(g * w for g, w in zip(kept, weights, strict=True)) / (sum(weights) or 1.0)
@@ -34,33 +35,35 @@ def choose(view: View, spent: Mapping[str, float], *, seed: str) -> str:
         for name, gains in gained.items()
     }
     prior = (sum(exposed.values()) or 1.0) / (1.0 + sum(units.values()))
-    draws = random.Random(f"{seed} {view.proposals}")
+    draws = random.Random(seed)
     rates = {
         name: draws.gammavariate(1.0 + units[name], 1.0) / (prior + exposed[name]) for name in spent
     }
     return max(rates, key=lambda name: rates[name])
 
 
-def _gained(view: View, spent: Mapping[str, float]) -> dict[str, list[tuple[float, float]]]:
+def _gained(
+    tried: Sequence[Tried], spent: Mapping[str, float]
+) -> dict[str, list[tuple[float, float]]]:
     """Gain and weight of each kept candidate of each model, as far as scores were told."""
     gained = {name: list[tuple[float, float]]() for name in spent}
-    champion = view.experiments[0].score
-    for seen in view.experiments[1:]:
-        if seen.decision is not Decision.kept:
+    champion = tried[0].score
+    for found in tried[1:]:
+        if found.decision is not Decision.kept:
             continue
-        if seen.agent in gained and seen.score is not None and champion is not None:
-            gained[seen.agent].append((abs(seen.score - champion), _weight(view, seen.number)))
-        champion = seen.score if seen.score is not None else champion
+        if found.agent in gained and found.score is not None and champion is not None:
+            gained[found.agent].append((abs(found.score - champion), _weight(tried, found.number)))
+        champion = found.score if found.score is not None else champion
     return gained
 
 
-def _exposed(view: View, spent: Mapping[str, float]) -> dict[str, float]:
+def _exposed(tried: Sequence[Tried], spent: Mapping[str, float]) -> dict[str, float]:
     """Dollars that each model has had to gain with, older ones discounted."""
     counts, weights = dict.fromkeys(spent, 0), dict.fromkeys(spent, 0.0)
-    for seen in view.experiments[1:]:
-        if seen.agent in counts:
-            counts[seen.agent] += 1
-            weights[seen.agent] += _weight(view, seen.number)
+    for found in tried[1:]:
+        if found.agent in counts:
+            counts[found.agent] += 1
+            weights[found.agent] += _weight(tried, found.number)
     prices = {name: dollars / max(1, counts[name]) for name, dollars in spent.items()}
     least = _LEAST * max(prices.values()) or 1.0
     return {
@@ -70,5 +73,5 @@ def _exposed(view: View, spent: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def _weight(view: View, number: int) -> float:
-    return math.exp2((number - view.experiments[-1].number) / HALF_LIFE)
+def _weight(tried: Sequence[Tried], number: int) -> float:
+    return math.exp2((number - tried[-1].number) / HALF_LIFE)

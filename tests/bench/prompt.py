@@ -1,8 +1,8 @@
 """`python -m tests.bench.prompt`: what a prompt costs after so many experiments of one real run.
 
-Milliseconds of `Run.view()` and of `messages`, the first time in a process and afterwards, and the
-prompt's letters. The run has a ledger and a repository on disk, and candidates as long as those of
-`tasks/text`.
+Milliseconds of `Run.view()` and of the prompt as the agent makes it: the first in a process, when
+it reads the run, and the next; and the prompt's letters. The run has a ledger and a repository on
+disk, and candidates as long as those of `tasks/text`.
 """
 
 import os
@@ -17,8 +17,10 @@ from msgspec.structs import replace
 
 from controller.agents.base import Candidate
 from controller.agents.replay import Replay
-from controller.llm.chat import Standing
+from controller.llm.chat import Message, Standing
 from controller.llm.context import messages
+from controller.llm.tried import Memory
+from controller.visible import View
 from tests.unit.toy import drive, fake, opened
 
 T = TypeVar("T")
@@ -44,6 +46,11 @@ def timed(act: Callable[[], T]) -> tuple[float, T]:
     return 1000 * (time.perf_counter() - began), found
 
 
+def prompt(memory: Memory, view: View) -> list[Message]:
+    """What the agent does for each proposal."""
+    return messages(view, memory.of(view), Standing())
+
+
 def main() -> None:
     """Print a line for each number of experiments."""
     with tempfile.TemporaryDirectory() as folder:
@@ -56,8 +63,8 @@ def main() -> None:
             with opened(sandbox) as run:
                 first, _ = timed(run.view)
                 again, view = timed(run.view)
-                prompt = partial(messages, view, Standing())
-                (cold, _), (warm, told) = timed(prompt), timed(prompt)
+                memory = Memory()
+                (cold, _), (warm, told) = (timed(partial(prompt, memory, view)) for _ in range(2))
             print(
                 f"{most:>5} experiments: view {first:.1f} ms, then {again:.1f} ms; "
                 f"prompt {cold:.1f} ms, then {warm:.1f} ms, "

@@ -37,8 +37,8 @@ def test_a_prepared_task_has_its_settings(task: Task) -> None:
 
 
 def test_preparing_again_changes_nothing(sandbox: Sandbox, task: Task) -> None:
-    """The same three files are the same task."""
-    assert sandbox.prepare(task_files(TINY)).hash == task.hash
+    """The same three files are the same task, as old as it was."""
+    assert sandbox.prepare(task_files(TINY)) == task
     assert [t.hash for t in sandbox.tasks()].count(task.hash) == 1
 
 

@@ -8,11 +8,11 @@ from msgspec.structs import replace
 
 from controller.decision import Decision
 from controller.llm.chat import Repair, Standing
-from controller.llm.context import messages
 from controller.visible import Refused, View, seen
 from sandbox.api import Outcome
 from tests.support.injected import HONEST, Loud, injected
 from tests.support.naive_agent import NaiveLoop, naive_prompt
+from tests.unit.test_controller_llm_context import prompt_of
 from tests.unit.test_controller_search import view
 from tests.unit.test_controller_visible import BASELINE, LOSER, settings
 from tests.unit.toy import TRAIN, landscape
@@ -80,7 +80,7 @@ def obeyed(prompt: str, *, careless: bool = False) -> bool:
 @pytest.mark.parametrize("text", TEXTS)
 def test_an_order_is_data_wherever_it_is_hidden(text: str, place: str) -> None:
     """Outside the quotations there is nothing of it, in no message but the model's own."""
-    system, user, *turns = messages(*told(TEXTS[text], place))
+    system, user, *turns = prompt_of(*told(TEXTS[text], place))
     ours = [system, user, *(turn for turn in turns if turn.role != "assistant")]
     assert ORDER in "".join(message.content for message in ours), "it was there to be obeyed"
     assert not any(obeyed(message.content) for message in ours)
@@ -97,7 +97,7 @@ def test_control_in_a_careless_prompt_it_is_an_order(text: str, place: str) -> N
 @pytest.mark.parametrize("place", PLACES)
 def test_hidden_letters_arrive_as_marks(place: str) -> None:
     """Letters that are drawn as nothing, escapes and marks of direction reach no model."""
-    prompt = messages(*told(f"{HIDDEN}\x1b[2J\u202e\u200b{ORDER}", place))
+    prompt = prompt_of(*told(f"{HIDDEN}\x1b[2J\u202e\u200b{ORDER}", place))
     text = "".join(message.content for message in prompt)
     assert not [letter for letter in text if letter not in "\n\t" and not letter.isprintable()]
     assert "\U000e0053" not in text

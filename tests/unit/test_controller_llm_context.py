@@ -12,6 +12,7 @@ from controller.llm.chat import Message, Repair, Role, Standing
 from controller.llm.context import DEAD_AFTER, RECENT, messages
 from controller.llm.reply import FORMAT
 from controller.llm.themes import dead_ends, themes
+from controller.llm.tried import Memory
 from controller.visible import LOG_LETTERS, Refused, Seen, View
 from sandbox.api import CANDIDATE_BYTES, Goal, Outcome
 from tests.unit.test_controller_search import seen, view
@@ -48,6 +49,11 @@ def long_run(experiments: int) -> View:
 STANDING = Standing(seconds_left=3600, dollars_left=3.5, pending="p" * 4000)
 
 
+def prompt_of(found: View, standing: Standing) -> list[Message]:
+    """As the agent makes it of a view that it sees for the first time."""
+    return messages(found, Memory().of(found), standing)
+
+
 def length(prompt: Sequence[Message]) -> int:
     """Letters of all messages."""
     return sum(len(message.content) for message in prompt)
@@ -55,7 +61,7 @@ def length(prompt: Sequence[Message]) -> int:
 
 def test_the_prompt_for_experiment_5000_is_no_longer_than_for_200() -> None:
     """Every section is full at 200 already, and none of them grows."""
-    assert length(messages(long_run(5000), STANDING)) <= length(messages(long_run(200), STANDING))
+    assert length(prompt_of(long_run(5000), STANDING)) <= length(prompt_of(long_run(200), STANDING))
 
 
 def test_a_prompt_has_a_bound_whatever_a_view_has() -> None:
@@ -66,19 +72,19 @@ def test_a_prompt_has_a_bound_whatever_a_view_has() -> None:
     )
     champion = replace(seen(0, "x" * CANDIDATE_BYTES, 1.0, kept=True), hypothesis=dirty)
     found = view([champion, *(replace(worst, number=n) for n in range(1, 500))])
-    prompt = messages(replace(found, program="p" * 3000), STANDING)
+    prompt = prompt_of(replace(found, program="p" * 3000), STANDING)
     assert length(prompt) < CANDIDATE_BYTES + 60_000
 
 
 def test_it_is_pure() -> None:
     """The same view and standing make the same prompt."""
-    assert messages(long_run(50), STANDING) == messages(long_run(50), STANDING)
+    assert prompt_of(long_run(50), STANDING) == prompt_of(long_run(50), STANDING)
 
 
 def test_it_has_all_that_a_model_needs() -> None:
     """The task, the form of a reply, the champion, what was tried, what failed, what is left."""
     found = replace(long_run(200), step=0.005)
-    system, user = messages(
+    system, user = prompt_of(
         found, replace(STANDING, experiments_left=7, tokens_left=12, calls_left=9)
     )
     assert (system.role, user.role) == (Role.system, Role.user)
@@ -109,13 +115,13 @@ def test_near_misses_are_the_best_that_were_not_kept(goal: Goal, best: list[int]
     done = [seen(0, SOURCE, 2.0, kept=True)]
     done += [seen(n, SOURCE + f"\nx={n}", score) for n, score in scores.items()]
     done += [seen(5, SOURCE + "\nx=5", None)]
-    near = messages(view(done, goal), Standing())[1].content.split(": near misses]\n")[1]
+    near = prompt_of(view(done, goal), Standing())[1].content.split(": near misses]\n")[1]
     assert [int(line.split()[0]) for line in near.split("\n")[:3]] == best
 
 
 def test_what_stays_comes_first() -> None:
     """Task and champion are the same words for as long as the champion is."""
-    earlier, later = (messages(long_run(count), STANDING) for count in (197, 200))
+    earlier, later = (prompt_of(long_run(count), STANDING) for count in (197, 200))
     champion = long_run(200).champion.candidate
     assert earlier[0] == later[0]
     until = later[1].content.index(champion) + len(champion)
@@ -124,7 +130,7 @@ def test_what_stays_comes_first() -> None:
 
 def test_nothing_that_is_not_there_is_told_of() -> None:
     """The first prompt of a run has the champion alone."""
-    user = messages(view([seen(0, SOURCE, None, kept=True)]), Standing())[1].content
+    user = prompt_of(view([seen(0, SOURCE, None, kept=True)]), Standing())[1].content
     assert re.findall(r"\[data \w+: ([a-z. ]+)\]", user) == ["train.py"]
     assert "Left:" not in user
 
@@ -139,7 +145,7 @@ def test_themes_are_what_changed_lines_set() -> None:
     )
     done = [seen(0, SOURCE, kept=True)]
     done += [seen(n, f"{SOURCE}\n{line}") for n, line in enumerate(changed, 1)]
-    found = themes(done)
+    found = themes(Memory().of(view(done)).tried)
     assert [(theme.name, theme.tried) for theme in found] == [("SETTING_003", 2), ("fresh", 1)]
     assert found[0].last.number == 2
 
@@ -150,15 +156,25 @@ def test_a_theme_is_dead_when_tries_were_never_kept() -> None:
     done += [seen(n, f"{SOURCE}\nDEAD = {n}", None) for n in range(1, 4)]
     done += [seen(n, f"{SOURCE}\nALIVE = {n}", kept=n == 6) for n in range(4, 7)]
     done += [seen(7, f"{SOURCE}\nALIVE = 6\nONCE = 1")]
-    (dead,) = dead_ends(themes(done), DEAD_AFTER)
+    (dead,) = dead_ends(themes(Memory().of(view(done)).tried), DEAD_AFTER)
     assert (dead.name, dead.tried, dead.failed, dead.last.number) == ("DEAD", 3, 3, 3)
     assert dead.last.decision is Decision.discarded
+
+
+def test_what_is_remembered_is_what_would_be_read() -> None:
+    """Of a view that grows, of one whose champion fell, and of another run: nothing of before."""
+    memory, done = Memory(), [*long_run(7).experiments]
+    other = [seen(0, "x = 1", 1.0, kept=True), seen(1, "x = 2", None)]
+    fallen = [*done[:1], replace(done[1], outcome=Outcome.dishonest, decision=Decision.discarded)]
+    for experiments in (done[:4], done[:6], done, [*fallen, *done[2:]], other, done[:1]):
+        found = view(experiments)
+        assert memory.of(found) == Memory().of(found)
 
 
 def test_turns_of_repair_follow() -> None:
     """The model's own reply as its own turn, and the reason as data."""
     turn = Repair(reply="Sorry\x1b, no code.", reason="There is no code in it.")
-    *_, reply, asked = messages(long_run(3), Standing(repairs=(turn,)))
+    *_, reply, asked = prompt_of(long_run(3), Standing(repairs=(turn,)))
     assert (reply.role, reply.content) == (Role.assistant, "Sorry\ufffd, no code.")
     assert asked.role is Role.user
     assert "\nThere is no code in it.\n" in asked.content
@@ -189,9 +205,9 @@ def test_no_text_ends_its_quotation(text: str) -> None:
             [seen(0, SOURCE, kept=True), bad],
             refused=[Refused(agent="llm:model", hypothesis=said, reason=said)],
         )
-        user = messages(found, Standing(pending=said))[1].content
+        user = prompt_of(found, Standing(pending=said))[1].content
         return re.sub(r"\[data (\w+): ([^]]*)\].*?\n\[end \1\]", r"[\2]", user, flags=re.DOTALL)
 
     assert told(text, text) == told("harmless", "harmless")
-    prompt = messages(view([seen(0, SOURCE, kept=True)]), Standing(pending=text))[1].content
+    prompt = prompt_of(view([seen(0, SOURCE, kept=True)]), Standing(pending=text))[1].content
     assert not [letter for letter in prompt if letter not in "\n\t" and not letter.isprintable()]

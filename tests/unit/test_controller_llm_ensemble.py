@@ -1,15 +1,15 @@
 """The bandit that chooses a model, against models with planted rates of gain."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from msgspec.structs import replace
 
 from controller.decision import Decision
 from controller.llm.ensemble import choose
-from controller.visible import Seen, View
-from sandbox.api import Goal
+from controller.llm.tried import Memory, Tried
+from controller.visible import Seen
 from tests.unit.test_controller_search import seen, view
 
 CHEAP, DEAR, POOR = "llm:cheap", "llm:dear", "llm:poor"
@@ -22,6 +22,11 @@ def chances(name: str, number: int) -> float:
     return {CHEAP: 0.15, DEAR: 0.2, POOR: 0.02}[name]
 
 
+def tried(experiments: Sequence[Seen]) -> Sequence[Tried]:
+    """What the agent keeps of them."""
+    return Memory().of(view(experiments)).tried
+
+
 def simulated(
     rounds: int, seed: str, chance: Chance = chances, prices: dict[str, float] = PRICES
 ) -> list[Seen]:
@@ -29,7 +34,7 @@ def simulated(
     chances_drawn, score = random.Random(seed), 1000.0
     done, spent = [seen(0, "", score, kept=True)], dict.fromkeys(prices, 0.0)
     for number in range(1, rounds + 1):
-        name = choose(view(done), spent, seed=seed)
+        name = choose(tried(done), spent, seed=f"{seed} {number}")
         spent[name] += prices[name]
         kept = chances_drawn.random() < chance(name, number)
         score -= kept * chances_drawn.expovariate(10)
@@ -79,13 +84,15 @@ def test_a_model_without_a_price_is_not_asked_for_ever(prices: dict[str, float])
 
 
 def test_a_run_that_is_started_again_chooses_the_same() -> None:
-    """From the same view and the same bill; another proposal or another run is another draw."""
+    """From the same experiments and bill; another proposal or another run is another draw."""
     experiments = [seen(0, "", 1.0, kept=True), *simulated(20, "run")]
     spent = dict.fromkeys(PRICES, 0.1)
-    views = [replace(view(experiments), proposals=n) for n in range(40)]
-    chosen = [choose(v, spent, seed="run") for v in views]
-    assert chosen == [choose(v, spent, seed="run") for v in views]
-    assert chosen != [choose(v, spent, seed="other") for v in views]
+    chosen, again, other = (
+        [choose(tried(experiments), spent, seed=f"{run} {n}") for n in range(40)]
+        for run in ("run", "run", "other")
+    )
+    assert chosen == again
+    assert chosen != other
     assert len(set(chosen)) > 1
 
 
@@ -94,5 +101,4 @@ def test_what_others_gained_is_nobodys() -> None:
     mine = [seen(0, "", 1.0, kept=True), replace(seen(1, "", 0.9, kept=True), agent=CHEAP)]
     untold = replace(seen(2, "", None, kept=True), agent="search")
     for experiments in (mine, [*mine, untold]):
-        found: View = view(experiments, Goal.minimize)
-        assert choose(found, {CHEAP: 0.1}, seed="run") == CHEAP
+        assert choose(tried(experiments), {CHEAP: 0.1}, seed="run") == CHEAP
