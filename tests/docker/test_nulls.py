@@ -7,13 +7,9 @@ import pytest
 
 from controller.agents.base import Candidate
 from controller.decision import Decision
-from controller.ledger import NewRun, RunLimits
-from controller.loop import Loop
-from controller.run import Run
 from controller.task import read_task
-from sandbox.api import Goal
 from sandbox.service import Service
-from tests.unit.toy import Scripted, Watched
+from tests.unit.toy import Scripted, drive, opened
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(7200)]
 
@@ -39,33 +35,19 @@ def nulls(train: str) -> Iterator[Candidate]:
 
 
 def test_none_of_forty_candidates_that_change_nothing_is_kept(
-    service: Service, tmp_path: Path
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By `confirmed`; the report has what the first trials alone would have led `naive` to keep."""
+    monkeypatch.setenv("SEALED_RUNS", str(tmp_path))
     files = read_task(TEXT)
-    task = service.prepare(files)
-    new = NewRun(
-        id="nulls",
-        task_name=files.name,
-        task_hash=task.hash,
-        program=files.program,
-        prepare=files.prepare,
-        dockerfile=files.dockerfile,
-        scorer_dockerfile=files.scorer_dockerfile,
-        settings=task.settings,
-        agent="replay",
-        agent_source=None,
-        limits=RunLimits(),
-    )
-    with Run.opened(tmp_path, new, files.train) as run:
-        Loop(run, Scripted(*nulls(files.train)), service, Watched()).drive()
+    with opened(service, files=files) as run:
+        drive(run, service, Scripted(*nulls(files.train)))
         experiments = run.ledger.experiments()
         firsts = [run.ledger.trials(e.number)[0].score for e in experiments]
         trials = sum(e.trials for e in experiments)
         floor, refused = experiments[0].decision_reason, run.ledger.tally().refused
-    assert task.settings.goal is Goal.minimize
     kept = [e.number for e in experiments[1:] if e.decision is Decision.kept]
-    best, naive = float("inf"), -1
+    best, naive = float("inf"), -1  # the task minimizes
     for score in firsts:
         assert score is not None
         if score < best:
