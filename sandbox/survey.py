@@ -58,6 +58,15 @@ class Report(Struct, frozen=True, kw_only=True):
     """Held-out examples, each in all ways of writing it, in hexadecimal."""
 
 
+class Searched(Struct, frozen=True, kw_only=True):
+    """What `programs/canaries.py` answers."""
+
+    found: list[list[str]]
+    """For each canary the files of the image that have it."""
+    unread: int = 0
+    """Files that could not be read to their end: broken, or locked."""
+
+
 def survey(host: Host, volumes: Volumes, scorer: str, agent: str, agent_tag: str) -> list[Check]:
     """Both findings; the images are given by id. Raises `Internal` if a container does not answer.
 
@@ -74,10 +83,9 @@ def survey(host: Host, volumes: Volumes, scorer: str, agent: str, agent_tag: str
     return [duplicates(report), in_image(agent_tag, _search(host, agent, report.canaries))]
 
 
-def _search(host: Host, image: str, canaries: list[list[str]]) -> list[list[str]]:
-    """For each canary the files of the image that have it."""
+def _search(host: Host, image: str, canaries: list[list[str]]) -> Searched:
     if not canaries:
-        return []
+        return Searched(found=[])
     source = resources.files("sandbox.programs").joinpath("canaries.py").read_text()
     container = RoleContainer(host.engine, probe_order(host, image), host.uids)
     try:
@@ -97,8 +105,7 @@ def _search(host: Host, image: str, canaries: list[list[str]]) -> list[list[str]
             f"The agent image could not be searched: {last_line(told) or 'no answer'}.",
             f"It has {limits.IMAGE_SEARCH} s for its files; a smaller image is searched sooner.",
         )
-    found: list[list[str]] = msgspec.json.decode(bytes(answer.payload), type=list[list[str]])
-    return found
+    return msgspec.json.decode(bytes(answer.payload), type=Searched)
 
 
 # ---- what it means ----------------------------------------------------------------------------
@@ -189,19 +196,21 @@ def _overlaps(rows: list[Row]) -> Iterator[_Overlap]:
             )
 
 
-def in_image(tag: str, found: list[list[str]]) -> Check:
-    """Canaries of the held-out data in the files of the agent image; a list of paths for each."""
+def in_image(tag: str, searched: Searched) -> Check:
+    """Canaries of the held-out data in the files of the agent image."""
+    found = searched.found
     if not found:
         return _check(
             "agent_image", Verdict.not_applicable, "The held-out split has nothing to look for."
         )
+    unread = f", and {searched.unread} files could not be read" if searched.unread else ""
     hits = sum(bool(paths) for paths in found)
     if not hits:
         return _check(
             "agent_image",
             Verdict.passed,
             f"Of {len(found)} held-out examples none is in a file of {tag}, neither as it is nor "
-            "in other types, as text or packed; libraries of machine code were left out.",
+            f"in other types, as text or packed; libraries of machine code were left out{unread}.",
         )
     paths = sorted(
         {path for of_one in found for path in of_one}, key=lambda path: (len(path), path)

@@ -1,7 +1,7 @@
 """Looks for texts in the image that it runs in, packed files included.
 
-The request is a JSON list of lists of texts in hexadecimal; the answer is, for each list, the paths
-of up to three files with one of its texts.
+The request is a JSON list of lists of texts in hexadecimal. The answer has, for each list, the
+paths of up to three files with one of its texts; and how many files could not be read to the end.
 """
 
 import bz2
@@ -23,9 +23,10 @@ NOT_OF_THE_IMAGE = ("/proc", "/sys", "/dev", "/tmp", "/cache")
 _MOST_BYTES = 1 << 20
 
 
-def search(root: str, texts: list[list[bytes]]) -> list[list[str]]:
-    """For each list of texts the files below `root` that have one of them."""
+def search(root: str, texts: list[list[bytes]]) -> tuple[list[list[str]], int]:
+    """For each list of texts the files below `root` that have one of them; and the unread files."""
     found: list[list[str]] = [[] for _ in texts]
+    unread = 0
     longest = max((len(text) for group in texts for text in group), default=1)
     for path in walk(root):
         try:
@@ -33,13 +34,13 @@ def search(root: str, texts: list[list[bytes]]) -> list[list[str]]:
             for number in having(path, open_now, texts, longest):
                 found[number].append(path)
         except (OSError, EOFError, ValueError, lzma.LZMAError, zipfile.BadZipFile, RuntimeError):
-            continue
-    return found
+            unread += 1
+    return found, unread
 
 
-def having(path: str, numbers: list[int], texts: list[list[bytes]], longest: int) -> set[int]:
-    """Which of the lists have a text in this file."""
-    met: set[int] = set()
+def having(path: str, numbers: list[int], texts: list[list[bytes]], longest: int) -> Iterator[int]:
+    """Which of the lists have a text in this file, as they are met."""
+    left_over = set(numbers)
     for stream, most in streams(path):
         with stream:
             before = b""
@@ -47,15 +48,16 @@ def having(path: str, numbers: list[int], texts: list[list[bytes]], longest: int
             while left > 0 and (chunk := stream.read(min(CHUNK, left))):
                 left -= len(chunk)
                 data = before + chunk
-                met |= {n for n in set(numbers) - met if any(text in data for text in texts[n])}
+                met = {n for n in left_over if any(text in data for text in texts[n])}
+                left_over -= met
+                yield from met
                 before = data[-(longest - 1) :] if longest > 1 else b""
-    return met
 
 
 def streams(path: str) -> Iterator[tuple[Any, int]]:
     """The file's streams of bytes, unpacked where it is packed, and how much of each is read.
 
-    Libraries of machine code are left out.
+    What can't be read is raised after the rest. Libraries of machine code are left out.
     """
     with open(path, "rb") as file:
         head = file.read(6)
@@ -66,6 +68,8 @@ def streams(path: str) -> Iterator[tuple[Any, int]]:
             for member in archive.infolist():
                 if not member.flag_bits & 1:
                     yield archive.open(member), MOST_PACKED
+            if any(member.flag_bits & 1 for member in archive.infolist()):
+                raise ValueError("some of it needs a password")
     elif head[:2] == b"\x1f\x8b":
         yield gzip.open(path), MOST_PACKED
     elif head[:3] == b"BZh":
@@ -95,7 +99,9 @@ def main() -> None:
     frames["write"](replies, frames["Kind"].READY)
     _, request, _ = frames["read"](sys.stdin.buffer, _MOST_BYTES)
     texts = [[bytes.fromhex(text) for text in group] for group in json.loads(request)]
-    frames["write"](replies, frames["Kind"].DONE, json.dumps(search("/", texts)).encode())
+    found, unread = search("/", texts)
+    answer = json.dumps({"found": found, "unread": unread}).encode()
+    frames["write"](replies, frames["Kind"].DONE, answer)
 
 
 if __name__ == "__main__":

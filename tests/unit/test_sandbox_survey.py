@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from sandbox.api import Verdict
 from sandbox.programs import canaries, splits
-from sandbox.survey import Report, Row, duplicates, in_image
+from sandbox.survey import Report, Row, Searched, duplicates, in_image
 
 SPLITS = ("train", "rehearsal", "held_out", "vault")
 RNG = np.random.default_rng(5)
@@ -150,7 +150,7 @@ def test_a_task_without_examples_has_none_in_two_splits(tmp_path: Path) -> None:
 
     report = surveyed(tmp_path, write)
     assert duplicates(report).verdict is Verdict.not_applicable
-    assert in_image("sealed-agent", []).verdict is Verdict.not_applicable
+    assert in_image("sealed-agent", Searched(found=[])).verdict is Verdict.not_applicable
 
 
 def test_many_files_count_by_their_endings(tmp_path: Path) -> None:
@@ -235,9 +235,11 @@ def test_held_out_rows_are_found_in_files_of_an_image(tmp_path: Path, name: str,
     (image / "broken.gz").write_bytes(b"\x1f\x8b" + RNG.bytes(100))
     (image / "broken.zip").write_bytes(b"PK\x03\x04" + RNG.bytes(100))
     (image / "library.so").write_bytes(b"\x7fELF" + content)
-    found = canaries.search(str(image), [[bytes.fromhex(t) for t in group] for group in texts])
+    groups = [[bytes.fromhex(text) for text in group] for group in texts]
+    found, unread = canaries.search(str(image), groups)
     assert found == [[str(image / name)]] * splits.CANARIES
-    verdict = in_image("sealed-agent-own", found)
+    assert unread == 2
+    verdict = in_image("sealed-agent-own", Searched(found=found))
     assert verdict.verdict is Verdict.failed
     assert name in verdict.detail
 
@@ -247,10 +249,31 @@ def test_nothing_is_found_where_nothing_is(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(RNG.bytes(1000))
     sentence = b"A sentence that stands in many places."
     (tmp_path / "b").write_bytes(b"..." + sentence)
-    found = canaries.search(str(tmp_path), [[sentence], [RNG.bytes(20)], [RNG.bytes(64)]])
-    assert found == [[str(tmp_path / "b")], [], []]
-    assert in_image("i", found).verdict is Verdict.warning
-    assert in_image("i", found[1:]).verdict is Verdict.passed
+    groups = [[sentence], [RNG.bytes(20)], [RNG.bytes(64)]]
+    found, unread = canaries.search(str(tmp_path), groups)
+    assert (found, unread) == ([[str(tmp_path / "b")], [], []], 0)
+    assert in_image("i", Searched(found=found)).verdict is Verdict.warning
+    assert in_image("i", Searched(found=found[1:])).verdict is Verdict.passed
+
+
+def test_what_is_readable_of_a_locked_archive_is_read(tmp_path: Path) -> None:
+    """A member that needs a password is counted, and hides no other one."""
+    path = tmp_path / "rows.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("locked", "nothing")
+        archive.writestr("open", "a held-out row")
+    data = bytearray(path.read_bytes())
+    data[6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+    assert canaries.search(str(tmp_path), [[b"held-out"]]) == ([[str(path)]], 1)
+
+
+def test_files_that_could_not_be_read_are_told_of() -> None:
+    """What is broken or locked may have what was looked for."""
+    passed = in_image("i", Searched(found=[[]], unread=2))
+    assert passed.verdict is Verdict.passed
+    assert passed.detail.endswith("left out, and 2 files could not be read.")
 
 
 def test_numbers_that_are_not_whole_are_looked_for_as_they_are(tmp_path: Path) -> None:
