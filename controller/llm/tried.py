@@ -6,6 +6,7 @@ logs stay where they are; of the latest failure alone the log is read again.
 
 import hashlib
 import re
+import sys
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -22,7 +23,7 @@ LINE_LETTERS = 240
 _NAME_LETTERS = 40
 _SET = re.compile(rf"\b([A-Za-z_][A-Za-z0-9_]{{0,{_NAME_LETTERS - 1}}})\s*[-+*/]?=(?!=)", re.ASCII)
 _DEFINED = re.compile(rf"\b(?:def|class)\s+([A-Za-z_]\w{{0,{_NAME_LETTERS - 1}}})\b", re.ASCII)
-_LINES = 200
+_LINES = 24
 """Of a candidate that changes more, the first in order of the alphabet stand for all."""
 
 
@@ -103,7 +104,8 @@ def _names(candidate: str, champion: str) -> tuple[str, ...]:
     known = _lines(champion)
     new = sorted({line for line in candidate.split("\n") if line not in known})[:_LINES]
     text = "\n".join(line.partition("#")[0] for line in new)
-    return tuple(dict.fromkeys(_SET.findall(text) + _DEFINED.findall(text)))
+    names = _SET.findall(text) + _DEFINED.findall(text)
+    return tuple(map(sys.intern, dict.fromkeys(names)))
 
 
 @lru_cache(maxsize=4)
