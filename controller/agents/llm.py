@@ -21,8 +21,8 @@ from controller.llm.caller import Caller, Question
 from controller.llm.chat import Repair
 from controller.llm.context import messages
 from controller.llm.ensemble import choose
+from controller.llm.past import Memory, Past, digest
 from controller.llm.reply import is_whole_file, parsed
-from controller.llm.tried import Memory, Past, digest
 from controller.visible import View
 
 REPAIRS = 2
@@ -60,7 +60,7 @@ class LLM:
         return found
 
     def _chooses(self, number: int, past: Past) -> Callable[[dict[str, float]], str]:
-        return partial(choose, past.tried, seed=f"{self._seed} {number}")
+        return partial(choose, past.briefs, seed=f"{self._seed} {number}")
 
     def _early(self, number: int, view: View, past: Past) -> Candidate | None:
         """What was asked for under an earlier champion, if it still applies to this one."""
@@ -99,8 +99,8 @@ def _candidate(call: Call, view: View, past: Past) -> Candidate | Unfit:
     found = parsed(call.reply or "", view.champion.candidate)
     if isinstance(found, Candidate):
         same = digest(found.source)
-        for tried in past.tried:
-            if tried.digest == same:
-                reason = f"It is experiment {tried.number}, unchanged."
+        for brief in past.briefs:
+            if brief.digest == same:
+                reason = f"It is experiment {brief.number}, unchanged."
                 return Unfit(hypothesis=found.hypothesis, reason=reason, agent=agent)
     return replace(found, agent=agent)

@@ -14,9 +14,9 @@ import msgspec
 
 from controller.decision import Decision
 from controller.llm.chat import Message, Repair, Role, Standing
+from controller.llm.past import LINE_LETTERS, Brief, Past
 from controller.llm.reply import FORMAT
 from controller.llm.themes import dead_ends, themes
-from controller.llm.tried import LINE_LETTERS, Past, Tried
 from controller.text import one_line, printable, spoken
 from controller.visible import Refused, View
 from sandbox.api import CANDIDATE_BYTES, Goal, Outcome
@@ -60,7 +60,7 @@ def messages(view: View, past: Past, standing: Standing) -> list[Message]:
         for ours, title, text in _sections(view, past, standing)
         if text
     )
-    parts = [champion, _standing(view, len(past.tried) - 1, standing), *rest]
+    parts = [champion, _standing(view, len(past.briefs) - 1, standing), *rest]
     prompt = [
         Message(role=Role.system, content=f"{_RULES}\nThe task, by its owner:\n\n{view.program}"),
         Message(role=Role.user, content="\n\n".join(parts)),
@@ -122,7 +122,7 @@ def _standing(view: View, made: int, standing: Standing) -> str:
 
 
 def _sections(view: View, past: Past, standing: Standing) -> Iterable[_Section]:
-    after = past.tried[1:]
+    after = past.briefs[1:]
     failed = [found for found in after if found.failed]
     yield (
         "The champion's train.py, which your edit is made to:",
@@ -166,7 +166,7 @@ def _sections(view: View, past: Past, standing: Standing) -> Iterable[_Section]:
     )
 
 
-def _near(goal: Goal, after: Sequence[Tried]) -> list[Tried]:
+def _near(goal: Goal, after: Sequence[Brief]) -> list[Brief]:
     """Those that were not kept, the best scores first, and of two alike the later one."""
     sign = 1.0 if goal is Goal.minimize else -1.0
     scored = [
@@ -177,9 +177,9 @@ def _near(goal: Goal, after: Sequence[Tried]) -> list[Tried]:
     return [found for _, _, found in heapq.nsmallest(NEAR, scored)]
 
 
-def _experiment(tried: Tried) -> str:
-    ended = tried.decision if tried.outcome is Outcome.scored else tried.outcome
-    return f"{tried.number:>5} {ended:<11} {_score(tried.score):<12} {_said(tried.hypothesis)}"
+def _experiment(brief: Brief) -> str:
+    ended = brief.decision if brief.outcome is Outcome.scored else brief.outcome
+    return f"{brief.number:>5} {ended:<11} {_score(brief.score):<12} {_said(brief.hypothesis)}"
 
 
 def _refusal(proposal: Refused) -> str:

@@ -13,20 +13,20 @@ import random
 from collections.abc import Mapping, Sequence
 
 from controller.decision import Decision
-from controller.llm.tried import Tried
+from controller.llm.past import Brief
 
 HALF_LIFE = 60
 _LEAST = 0.1
 """A model costs at least this share of the dearest: its experiments take the machine's time."""
 
 
-def choose(tried: Sequence[Tried], spent: Mapping[str, float], *, seed: str) -> str:
+def choose(briefs: Sequence[Brief], spent: Mapping[str, float], *, seed: str) -> str:
     """The name of the model to ask for the next proposal.
 
-    `tried`: the run's experiments, the baseline first. `spent`: dollars that each model has cost
+    `briefs`: the run's experiments, the baseline first. `spent`: dollars that each model has cost
     the run, by the name that its experiments have. `seed`: of the run and of the proposal.
     """
-    gained, exposed = _gained(tried, spent), _exposed(tried, spent)
+    gained, exposed = _gained(briefs, spent), _exposed(briefs, spent)
     kept = [gain for gains in gained.values() for gain, _ in gains]
     weights = [weight for gains in gained.values() for _, weight in gains]
     mean = sum(g * w for g, w in zip(kept, weights, strict=True)) / (sum(weights) or 1.0)
@@ -43,27 +43,27 @@ def choose(tried: Sequence[Tried], spent: Mapping[str, float], *, seed: str) -> 
 
 
 def _gained(
-    tried: Sequence[Tried], spent: Mapping[str, float]
+    briefs: Sequence[Brief], spent: Mapping[str, float]
 ) -> dict[str, list[tuple[float, float]]]:
     """Gain and weight of each kept candidate of each model, as far as scores were told."""
     gained = {name: list[tuple[float, float]]() for name in spent}
-    champion = tried[0].score
-    for found in tried[1:]:
+    champion = briefs[0].score
+    for found in briefs[1:]:
         if found.decision is not Decision.kept:
             continue
         if found.agent in gained and found.score is not None and champion is not None:
-            gained[found.agent].append((abs(found.score - champion), _weight(tried, found.number)))
+            gained[found.agent].append((abs(found.score - champion), _weight(briefs, found.number)))
         champion = found.score if found.score is not None else champion
     return gained
 
 
-def _exposed(tried: Sequence[Tried], spent: Mapping[str, float]) -> dict[str, float]:
+def _exposed(briefs: Sequence[Brief], spent: Mapping[str, float]) -> dict[str, float]:
     """Dollars that each model has had to gain with, older ones discounted."""
     counts, weights = dict.fromkeys(spent, 0), dict.fromkeys(spent, 0.0)
-    for found in tried[1:]:
+    for found in briefs[1:]:
         if found.agent in counts:
             counts[found.agent] += 1
-            weights[found.agent] += _weight(tried, found.number)
+            weights[found.agent] += _weight(briefs, found.number)
     prices = {name: dollars / max(1, counts[name]) for name, dollars in spent.items()}
     least = _LEAST * max(prices.values()) or 1.0
     return {
@@ -73,5 +73,5 @@ def _exposed(tried: Sequence[Tried], spent: Mapping[str, float]) -> dict[str, fl
     }
 
 
-def _weight(tried: Sequence[Tried], number: int) -> float:
-    return math.exp2((number - tried[-1].number) / HALF_LIFE)
+def _weight(briefs: Sequence[Brief], number: int) -> float:
+    return math.exp2((number - briefs[-1].number) / HALF_LIFE)

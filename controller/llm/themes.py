@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from controller.decision import Decision
-from controller.llm.tried import Tried
+from controller.llm.past import Brief
 
 
 class Theme(Struct, frozen=True, kw_only=True):
@@ -22,17 +22,17 @@ class Theme(Struct, frozen=True, kw_only=True):
     failed: int
     """Without a score."""
     kept: int
-    last: Tried
+    last: Brief
 
 
-def themes(tried: Sequence[Tried]) -> list[Theme]:
+def themes(briefs: Sequence[Brief]) -> list[Theme]:
     """All themes of experiments, the most tried first.
 
     Each experiment has one: of the names that it sets, the one that most others set too.
     """
-    common = Counter(name for found in tried for name in found.names)
-    groups = dict[str, list[Tried]]()
-    for found in tried:
+    common = Counter(name for found in briefs for name in found.names)
+    groups = dict[str, list[Brief]]()
+    for found in briefs:
         if found.names:
             name = max(found.names, key=lambda name: (common[name], name))
             groups.setdefault(name, []).append(found)
@@ -47,7 +47,7 @@ def dead_ends(found: Iterable[Theme], least: int) -> list[Theme]:
     return [theme for theme in found if theme.tried >= least and not theme.kept]
 
 
-def _theme(name: str, group: Sequence[Tried]) -> Theme:
+def _theme(name: str, group: Sequence[Brief]) -> Theme:
     return Theme(
         name=name,
         tried=len(group),

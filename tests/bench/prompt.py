@@ -20,7 +20,7 @@ from controller.agents.base import Candidate
 from controller.agents.replay import Replay
 from controller.llm.chat import Message, Standing
 from controller.llm.context import messages
-from controller.llm.tried import Memory
+from controller.llm.past import Memory
 from controller.visible import View
 from tests.unit.toy import drive, fake, opened
 

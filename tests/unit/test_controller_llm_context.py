@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from controller.decision import Decision
 from controller.llm.chat import Message, Repair, Role, Standing
 from controller.llm.context import DEAD_AFTER, RECENT, messages
+from controller.llm.past import Memory
 from controller.llm.reply import FORMAT
 from controller.llm.themes import dead_ends, themes
-from controller.llm.tried import Memory
 from controller.visible import LOG_LETTERS, Refused, Seen, View
 from sandbox.api import CANDIDATE_BYTES, Goal, Outcome
 from tests.unit.test_controller_search import seen, view
@@ -145,7 +145,7 @@ def test_themes_are_what_changed_lines_set() -> None:
     )
     done = [seen(0, SOURCE, kept=True)]
     done += [seen(n, f"{SOURCE}\n{line}") for n, line in enumerate(changed, 1)]
-    found = themes(Memory().of(view(done)).tried)
+    found = themes(Memory().of(view(done)).briefs)
     assert [(theme.name, theme.tried) for theme in found] == [("SETTING_003", 2), ("fresh", 1)]
     assert found[0].last.number == 2
 
@@ -156,7 +156,7 @@ def test_a_theme_is_dead_when_tries_were_never_kept() -> None:
     done += [seen(n, f"{SOURCE}\nDEAD = {n}", None) for n in range(1, 4)]
     done += [seen(n, f"{SOURCE}\nALIVE = {n}", kept=n == 6) for n in range(4, 7)]
     done += [seen(7, f"{SOURCE}\nALIVE = 6\nONCE = 1")]
-    (dead,) = dead_ends(themes(Memory().of(view(done)).tried), DEAD_AFTER)
+    (dead,) = dead_ends(themes(Memory().of(view(done)).briefs), DEAD_AFTER)
     assert (dead.name, dead.tried, dead.failed, dead.last.number) == ("DEAD", 3, 3, 3)
     assert dead.last.decision is Decision.discarded
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from controller.decision import Decision
 from controller.llm.ensemble import choose
-from controller.llm.tried import Memory, Tried
+from controller.llm.past import Brief, Memory
 from controller.visible import Seen
 from tests.unit.test_controller_search import seen, view
 
@@ -22,9 +22,9 @@ def chances(name: str, number: int) -> float:
     return {CHEAP: 0.15, DEAR: 0.2, POOR: 0.02}[name]
 
 
-def tried(experiments: Sequence[Seen]) -> Sequence[Tried]:
+def briefs(experiments: Sequence[Seen]) -> Sequence[Brief]:
     """What the agent keeps of them."""
-    return Memory().of(view(experiments)).tried
+    return Memory().of(view(experiments)).briefs
 
 
 def simulated(
@@ -34,7 +34,7 @@ def simulated(
     chances_drawn, score = random.Random(seed), 1000.0
     done, spent = [seen(0, "", score, kept=True)], dict.fromkeys(prices, 0.0)
     for number in range(1, rounds + 1):
-        name = choose(tried(done), spent, seed=f"{seed} {number}")
+        name = choose(briefs(done), spent, seed=f"{seed} {number}")
         spent[name] += prices[name]
         kept = chances_drawn.random() < chance(name, number)
         score -= kept * chances_drawn.expovariate(10)
@@ -88,7 +88,7 @@ def test_a_run_that_is_started_again_chooses_the_same() -> None:
     experiments = [seen(0, "", 1.0, kept=True), *simulated(20, "run")]
     spent = dict.fromkeys(PRICES, 0.1)
     chosen, again, other = (
-        [choose(tried(experiments), spent, seed=f"{run} {n}") for n in range(40)]
+        [choose(briefs(experiments), spent, seed=f"{run} {n}") for n in range(40)]
         for run in ("run", "run", "other")
     )
     assert chosen == again
@@ -101,4 +101,4 @@ def test_what_others_gained_is_nobodys() -> None:
     mine = [seen(0, "", 1.0, kept=True), replace(seen(1, "", 0.9, kept=True), agent=CHEAP)]
     untold = replace(seen(2, "", None, kept=True), agent="search")
     for experiments in (mine, [*mine, untold]):
-        assert choose(tried(experiments), {CHEAP: 0.1}, seed="run") == CHEAP
+        assert choose(briefs(experiments), {CHEAP: 0.1}, seed="run") == CHEAP

@@ -27,8 +27,8 @@ _LINES = 24
 """Of a candidate that changes more, the first in order of the alphabet stand for all."""
 
 
-class Tried(Struct, frozen=True, kw_only=True):
-    """One experiment; see `Seen` for what is not said here."""
+class Brief(Struct, frozen=True, kw_only=True):
+    """One experiment in brief; see `Seen` for what is not said here."""
 
     number: int
     agent: str
@@ -52,7 +52,7 @@ class Tried(Struct, frozen=True, kw_only=True):
 class Past(Struct, frozen=True, kw_only=True):
     """All of a view's experiments, as prompts need them."""
 
-    tried: Sequence[Tried]
+    briefs: Sequence[Brief]
     """By number, the baseline first."""
     log: str
     """The end of the log of the latest that failed."""
@@ -62,26 +62,26 @@ class Memory:
     """The past of a run whose view grows."""
 
     def __init__(self) -> None:
-        self._tried = Remembered(self._read)
+        self._briefs = Remembered(self._read)
         self._champion = ""
         """The candidate that the one which is read next was compared with."""
-        self._failed: Tried | None = None
+        self._failed: Brief | None = None
         self._log = ""
 
     def of(self, view: View) -> Past:
         """The past of a view of this run. Reads what was added since."""
-        tried = self._tried.of(view)
-        failed = next((found for found in reversed(tried[1:]) if found.failed), None)
+        briefs = self._briefs.of(view)
+        failed = next((found for found in reversed(briefs[1:]) if found.failed), None)
         if failed is not self._failed:
             self._failed = failed
             self._log = "" if failed is None else view.experiments[failed.number].log
-        return Past(tried=tried, log=self._log)
+        return Past(briefs=briefs, log=self._log)
 
-    def _read(self, seen: Seen) -> Tried:
+    def _read(self, seen: Seen) -> Brief:
         known = self._champion if seen.number else seen.candidate
         if not seen.number or seen.decision is Decision.kept:
             self._champion = seen.candidate
-        return Tried(
+        return Brief(
             number=seen.number,
             agent=seen.agent,
             outcome=seen.outcome,
