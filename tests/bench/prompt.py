@@ -32,11 +32,11 @@ SOURCE = (Path(__file__).parents[2] / "tasks" / "text" / "train.py").read_text()
 
 def proposals(count: int) -> list[Candidate]:
     """Candidates of which one in fifty is better than all before, and one in three fails."""
-    found, score = [], 0.0  # the first is better than the baseline
+    found, score = [], -100.0  # better than the baseline
     for number in range(1, count + 1):
         score -= number % 50 == 1
         told = "outcome=crash reason=why log=line" if number % 3 == 0 else f"score={score}"
-        source = f"{SOURCE}\nSETTING_{number % 40} = {number}\n# fake: {told}\n"
+        source = f"{SOURCE}\nSETTING_{number % 40:02} = 1{number:04}\n# fake: {told}\n"
         found.append(Candidate(source=source, hypothesis=f"{number:05} " + "because " * 100))
     return found
 
