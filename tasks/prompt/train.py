@@ -1,7 +1,8 @@
 """Writes a prompt for a small language model: the file to improve.
 
-An instruction, and then examples out of the training texts, laid out as the scorer lays out its
-questions. There is no model here to try them on: the score says what a prompt was worth.
+An instruction, and then examples, laid out as the scorer lays out its questions: some out of the
+training texts, and then some of our own. There is no model here to try them on: the score says what
+a prompt was worth.
 """
 
 import json
@@ -11,16 +12,25 @@ from pathlib import Path
 
 from prepare import ANSWERS, PROMPT_BYTES, QUESTION
 
-WORDING = "question"  # search: choice question heading none
+WORDING = "meaning"  # search: choice meaning question heading none
+OWN = "short"  # search: choice short long
+SHOWN = "both"  # search: choice both negative positive none
 EXAMPLES = 0  # search: choice 0 1 2 4 6
 LAST = "negative"  # search: choice negative positive
 LENGTH = 60  # search: int 20 100
 
 INSTRUCTIONS = {
+    "meaning": "Reviews are positive if the critic likes the film, and negative if not.",
     "question": "Is the sentiment of each film review positive or negative?",
     "heading": "Film reviews and their sentiment, negative or positive.",
     "none": "",
 }
+OWN_EXAMPLES = {
+    "short": {1: "A warm and funny film.", 0: "A dull film."},
+    "long": {1: "It is warm, funny and well played.", 0: "It is dull and far too long."},
+}
+LABELS = {"both": (1, 0), "negative": (0,), "positive": (1,), "none": ()}
+"""Of the examples of our own that are shown; the last one shifts the model's fondness most."""
 
 
 def train(data: Path, artifact: Path, seed: int, seconds: float) -> None:
@@ -38,14 +48,21 @@ def load(artifact: Path) -> Callable[[object], str]:
 
 
 def written(reviews: list[dict]) -> str:
-    """The instruction and the examples, as many as there is room for."""
-    parts = [INSTRUCTIONS[WORDING]] if INSTRUCTIONS[WORDING] else []
+    """The instruction, as many examples as there is room for, and our own ones."""
+    first = [INSTRUCTIONS[WORDING]] if INSTRUCTIONS[WORDING] else []
+    last = [shown(OWN_EXAMPLES[OWN][label], label) for label in LABELS[SHOWN]]
+    middle = []
     for review in examples(reviews):
-        part = QUESTION.format(review["text"]) + ANSWERS[review["label"]]
-        if len("\n\n".join([*parts, part]).encode()) > PROMPT_BYTES:
+        part = shown(review["text"], review["label"])
+        if len("\n\n".join([*first, *middle, part, *last]).encode()) > PROMPT_BYTES:
             break
-        parts.append(part)
-    return "\n\n".join(parts)
+        middle.append(part)
+    return "\n\n".join([*first, *middle, *last])
+
+
+def shown(text: str, label: int) -> str:
+    """A question with its answer."""
+    return QUESTION.format(text) + ANSWERS[label]
 
 
 def examples(reviews: list[dict]) -> list[dict]:

@@ -1,8 +1,7 @@
-"""A prompt by hand: what the labels mean, and an example of either, the negative one last.
+"""A prompt by hand: what the labels mean, and one example that says what a bored critic says.
 
-The plain question leaves the model too fond of `positive`; a last example that is negative takes
-that away. Both examples are plain and say the same thing three times: the model copies, more than
-it reads.
+The model is fond of `positive`, and of the answer that it has read last: a single negative example
+takes both away.
 """
 
 from collections.abc import Callable
@@ -11,10 +10,7 @@ from pathlib import Path
 from prepare import ANSWERS, QUESTION
 
 MEANING = "Reviews are positive if the critic likes the film, and negative if not."
-EXAMPLES = (
-    ("A warm, funny and moving film that I loved.", 1),
-    ("A dull, clumsy and annoying film that I hated.", 0),
-)
+EXAMPLE = QUESTION.format("It is dull and far too long.") + ANSWERS[0]
 
 
 def train(data: Path, artifact: Path, seed: int, seconds: float) -> None:
@@ -23,5 +19,4 @@ def train(data: Path, artifact: Path, seed: int, seconds: float) -> None:
 
 def load(artifact: Path) -> Callable[[object], str]:
     """A function from any question to the prompt."""
-    parts = [MEANING, *(QUESTION.format(text) + ANSWERS[label] for text, label in EXAMPLES)]
-    return lambda question: "\n\n".join(parts)
+    return lambda question: f"{MEANING}\n\n{EXAMPLE}"

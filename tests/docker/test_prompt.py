@@ -109,12 +109,12 @@ def test_control_tokens_are_letters_and_answers_are_one_token(prompt: Task) -> N
 
 @pytest.mark.slow
 def test_a_better_prompt_gains_more_than_is_asked_for(bench: Bench, prompt: Task) -> None:
-    """What the labels mean, and an example of either, are worth more than the plain question."""
+    """One example that is no short exclamation is worth more than two that are."""
     first, better = bench.run(TRAIN, prompt), bench.run(BETTER, prompt)
     for result in (first, better):
         assert result.outcome is Outcome.scored, result
         assert result.examples == 300
     assert first.score is not None
     assert better.score is not None
-    assert better.score < first.score - 2 * prompt.settings.min_gain
-    assert 0.3 < better.score < 0.55 < first.score < 1
+    assert 0.3 < better.score < first.score - prompt.settings.min_gain
+    assert first.score < 0.65, "prompts of random letters would be better"

@@ -357,28 +357,44 @@ def test_the_baseline_writes_a_prompt(
         prompts.append(train.load(artifact)(None))
     assert prompts[0] == prompts[1]
     instruction, *examples = prompts[0].split("\n\n")
-    assert instruction == train.INSTRUCTIONS["question"]
-    labels = {row["text"]: row["label"] for row in reviews_of(folders.train)}
+    assert instruction == train.INSTRUCTIONS["meaning"]
+    assert examples == [
+        f"Review: {train.OWN_EXAMPLES['short'][label]}\nSentiment:{PREPARE.ANSWERS[label]}"
+        for label in (1, 0)
+    ]
+
+
+def test_examples_of_the_data_have_their_labels(
+    train: ModuleType, split: Callable[[int], Folders]
+) -> None:
+    """Those whose length is next to what is asked for."""
+    rows = reviews_of(split(1).train)
+    labels = {row["text"]: row["label"] for row in rows}
+    train.WORDING, train.SHOWN, train.EXAMPLES = "none", "none", 4  # type: ignore[attr-defined]
+    examples = train.written(rows).split("\n\n")
+    assert len(examples) == 4
     for example in examples:
         text, answer = example.removeprefix("Review: ").split("\nSentiment:")
         assert PREPARE.ANSWERS[labels[text]] == answer
-    assert len(examples) == train.EXAMPLES
 
 
 @pytest.mark.parametrize("last", ["negative", "positive"])
-@pytest.mark.parametrize("wording", ["question", "heading", "none"])
+@pytest.mark.parametrize("shown", ["both", "negative", "positive", "none"])
+@pytest.mark.parametrize("wording", ["meaning", "question", "heading", "none"])
 def test_whatever_the_search_sets_is_a_prompt(
-    train: ModuleType, split: Callable[[int], Folders], wording: str, last: str
+    train: ModuleType, split: Callable[[int], Folders], wording: str, shown: str, last: str
 ) -> None:
     """Within the bytes that it may have, with the last example of the label that was asked for."""
     rows = reviews_of(split(1).train)
     train.WORDING, train.LAST = wording, last  # type: ignore[attr-defined]
+    train.SHOWN, own = shown, len(train.LABELS[shown])  # type: ignore[attr-defined]
     for train.EXAMPLES in (0, 1, 6):  # type: ignore[attr-defined]
         for train.LENGTH in (20, 100):  # type: ignore[attr-defined]
             prompt = train.written(rows)
             assert len(prompt.encode()) <= PREPARE.PROMPT_BYTES
-            assert prompt.count("Sentiment:") == train.EXAMPLES
-            assert train.EXAMPLES == 0 or prompt.endswith(f"Sentiment: {last}")
+            assert prompt.count("Sentiment:") == train.EXAMPLES + own
+            end = {"both": "negative", "none": last}.get(shown, shown)
+            assert prompt.count("Sentiment:") == 0 or prompt.endswith(f"Sentiment: {end}")
 
 
 def test_settings_and_marks() -> None:
@@ -388,4 +404,4 @@ def test_settings_and_marks() -> None:
     assert settings.scorer_image == "sealed-scorer-prompt"
     assert str(PREPARE.PROMPT_BYTES) in prose
     names = {constant.name for constant in marked((PROMPT / "train.py").read_text()).constants}
-    assert names == {"WORDING", "EXAMPLES", "LAST", "LENGTH"}
+    assert names == {"WORDING", "OWN", "SHOWN", "EXAMPLES", "LAST", "LENGTH"}
