@@ -14,7 +14,7 @@ from prepare import ANSWERS, PROMPT_BYTES, QUESTION
 
 WORDING = "meaning"  # search: choice meaning question heading none
 OWN = "short"  # search: choice short long
-SHOWN = "both"  # search: choice both negative positive none
+SHOWN = "negative"  # search: choice negative both positive none
 EXAMPLES = 0  # search: choice 0 1 2 4 6
 LAST = "negative"  # search: choice negative positive
 LENGTH = 60  # search: int 20 100

@@ -109,7 +109,7 @@ def test_control_tokens_are_letters_and_answers_are_one_token(prompt: Task) -> N
 
 @pytest.mark.slow
 def test_a_better_prompt_gains_more_than_is_asked_for(bench: Bench, prompt: Task) -> None:
-    """One example that is no short exclamation is worth more than two that are."""
+    """An example that says what a bored critic says is worth more than a short exclamation."""
     first, better = bench.run(TRAIN, prompt), bench.run(BETTER, prompt)
     for result in (first, better):
         assert result.outcome is Outcome.scored, result

@@ -358,10 +358,7 @@ def test_the_baseline_writes_a_prompt(
     assert prompts[0] == prompts[1]
     instruction, *examples = prompts[0].split("\n\n")
     assert instruction == train.INSTRUCTIONS["meaning"]
-    assert examples == [
-        f"Review: {train.OWN_EXAMPLES['short'][label]}\nSentiment:{PREPARE.ANSWERS[label]}"
-        for label in (1, 0)
-    ]
+    assert examples == ["Review: A dull film.\nSentiment: negative"]
 
 
 def test_examples_of_the_data_have_their_labels(
