@@ -30,9 +30,10 @@ def over_socket(service: Service, tmp_path_factory: pytest.TempPathFactory) -> I
 
 SANDBOXES = [
     pytest.param("fake", "", id="fake"),
-    pytest.param("service", "", id="service", marks=pytest.mark.docker),
+    pytest.param("service", "", id="service", marks=[pytest.mark.docker, pytest.mark.slow]),
     pytest.param("socket", "", id="socket", marks=pytest.mark.docker),
 ]
+"""What is behind the socket is the service: `make test-all` asks it without a socket, too."""
 UNDER_GVISOR = {
     "test_a_cancelled_trial_leaves_its_key_free",
     "test_a_comparison_has_difference_and_error",
