@@ -350,15 +350,12 @@ def test_the_baseline_writes_a_prompt(
     folders = split(1)
     prompts = []
     for seed in (1, 2):
-        artifact = tmp_path / str(seed)
-        artifact.mkdir()
+        (artifact := tmp_path / str(seed)).mkdir()
         train.train(folders.train.parent, artifact, seed, 1.0)
         assert [file.name for file in artifact.iterdir()] == ["prompt.txt"]
         prompts.append(train.load(artifact)(None))
-    assert prompts[0] == prompts[1]
-    instruction, *examples = prompts[0].split("\n\n")
-    assert instruction == train.INSTRUCTIONS["meaning"]
-    assert examples == ["Review: A dull film.\nSentiment: negative"]
+    example = "Review: A dull film.\nSentiment: negative"
+    assert prompts == [f"{train.INSTRUCTIONS['meaning']}\n\n{example}"] * 2
 
 
 def test_examples_of_the_data_have_their_labels(
@@ -368,11 +365,10 @@ def test_examples_of_the_data_have_their_labels(
     rows = reviews_of(split(1).train)
     labels = {row["text"]: row["label"] for row in rows}
     train.WORDING, train.SHOWN, train.EXAMPLES = "none", "none", 4  # type: ignore[attr-defined]
-    examples = train.written(rows).split("\n\n")
-    assert len(examples) == 4
-    for example in examples:
-        text, answer = example.removeprefix("Review: ").split("\nSentiment:")
-        assert PREPARE.ANSWERS[labels[text]] == answer
+    examples = train.written(rows).removeprefix("Review: ").split("\n\nReview: ")
+    told = dict(example.split("\nSentiment:") for example in examples)
+    assert len(told) == 4
+    assert told == {text: PREPARE.ANSWERS[labels[text]] for text in told}
 
 
 @pytest.mark.parametrize("last", ["negative", "positive"])
