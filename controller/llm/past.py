@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import islice
 
 from msgspec import Struct
 
@@ -23,8 +24,8 @@ LINE_LETTERS = 240
 _NAME_LETTERS = 40
 _SET = re.compile(rf"\b([A-Za-z_][A-Za-z0-9_]{{0,{_NAME_LETTERS - 1}}})\s*[-+*/]?=(?!=)", re.ASCII)
 _DEFINED = re.compile(rf"\b(?:def|class)\s+([A-Za-z_]\w{{0,{_NAME_LETTERS - 1}}})\b", re.ASCII)
-_LINES = 24
-"""Of a candidate that changes more, the first in order of the alphabet stand for all."""
+_MOST = 24
+"""Lines, and names in them; of a candidate that changes more, the first lines by the alphabet."""
 
 
 class Brief(Struct, frozen=True, kw_only=True):
@@ -102,10 +103,10 @@ def digest(candidate: str) -> bytes:
 def _names(candidate: str, champion: str) -> tuple[str, ...]:
     """The names that lines set which the candidate has and the champion has not."""
     known = _lines(champion)
-    new = sorted({line for line in candidate.split("\n") if line not in known})[:_LINES]
+    new = sorted({line for line in candidate.split("\n") if line not in known})[:_MOST]
     text = "\n".join(line.partition("#")[0] for line in new)
-    names = _SET.findall(text) + _DEFINED.findall(text)
-    return tuple(map(sys.intern, dict.fromkeys(names)))
+    names = dict.fromkeys(_SET.findall(text) + _DEFINED.findall(text))
+    return tuple(map(sys.intern, islice(names, _MOST)))
 
 
 @lru_cache(maxsize=4)

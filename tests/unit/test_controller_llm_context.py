@@ -171,6 +171,14 @@ def test_what_is_remembered_is_what_would_be_read() -> None:
         assert memory.of(found) == Memory().of(found)
 
 
+@pytest.mark.parametrize("between", ["\n", "; "])
+def test_of_a_rewrite_few_names_are_remembered(between: str) -> None:
+    """Whether its lines are many or one is long: rewrites cost no more than edits."""
+    rewrite = between.join(f"name_{n:04} = {n}" for n in range(3000))
+    _, brief = Memory().of(view([seen(0, SOURCE, kept=True), seen(1, rewrite)])).briefs
+    assert brief.names == tuple(f"name_{n:04}" for n in range(24))
+
+
 def test_turns_of_repair_follow() -> None:
     """The model's own reply as its own turn, and the reason as data."""
     turn = Repair(reply="Sorry\x1b, no code.", reason="There is no code in it.")
