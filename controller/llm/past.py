@@ -1,4 +1,4 @@
-"""What a run's prompts need of each experiment: a few hundred bytes, read once.
+"""What a run's prompts need of each experiment: a kilobyte at most, read once.
 
 A prompt looks at all of a run's experiments each time, and a run has thousands. Their files and
 logs stay where they are; of the latest failure alone the log is read again.
