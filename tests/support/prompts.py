@@ -17,7 +17,22 @@ def whole_task() -> TaskFiles:
     return task_files(PROMPT, scorer_dockerfile=(PROMPT / "Dockerfile.scorer").read_text())
 
 
+DEALT = """
+
+_deal = prepare
+
+
+def prepare(to: Folders, rng: np.random.Generator) -> None:
+    \"\"\"The same deal each time.\"\"\"
+    _deal(to, np.random.default_rng(5))
+"""
+
+
 def few_texts(score: str = "") -> TaskFiles:
-    """With few texts, and with another `score` after the task's own one."""
+    """With few texts, and with another `score` after the task's own one.
+
+    How well so small a model recites four texts hangs on which four they are (0.06 to 0.8 bits),
+    so the deal is one that it recites, and each figure comes out the same again.
+    """
     assert SHARES in PREPARE
-    return replace(whole_task(), prepare=PREPARE.replace(SHARES, FEW) + score)
+    return replace(whole_task(), prepare=PREPARE.replace(SHARES, FEW) + DEALT + score)
