@@ -12,7 +12,8 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from controller.agents.base import Agent, Unfit
+from controller.agents.base import Agent
+from controller.candidate import Unfit
 from controller.decision import Decision, Judgement
 from controller.errors import ControllerError
 from controller.halting import Halted, halted, held, is_full

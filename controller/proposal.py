@@ -1,6 +1,6 @@
 """What an agent proposed, made safe to store; it may turn out to be no candidate."""
 
-from controller.agents.base import Candidate, Unfit
+from controller.candidate import Candidate, Unfit
 from controller.ledger import Ledger
 from controller.text import printable
 from sandbox.api import CANDIDATE_BYTES, Sandbox

@@ -18,7 +18,7 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from controller.agents.base import Unfit
+from controller.candidate import Unfit
 from controller.driver import Order, drive
 from controller.errors import Busy, ControllerError, Unsafe
 from controller.ledger import Experiment, Halt, RunLimits, Wanted

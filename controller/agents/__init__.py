@@ -5,6 +5,7 @@ from pathlib import Path
 
 from controller.agents.base import Agent
 from controller.agents.controlled import Controlled
+from controller.agents.llm import LLM
 from controller.agents.replay import Replay, from_folder, from_run
 from controller.agents.search import Search
 from controller.errors import Unusable
@@ -69,8 +70,6 @@ def _alone(kind: Kind, seed: str, train: str, source: str | None, caller: Caller
     if caller is not None:
         if source is not None:
             raise Unusable("A model takes no candidates.", "Leave --from out.")
-        from controller.agents.llm import LLM  # it knows `base`, so this package comes first
-
         return LLM(caller, seed)
     if kind is Kind.search:
         if source is not None:

@@ -9,10 +9,11 @@ from operator import attrgetter
 
 from msgspec.structs import replace
 
-from controller.agents.base import Agent, Candidate, Unfit
-from controller.agents.remembered import Remembered
+from controller.agents.base import Agent
+from controller.candidate import Candidate, Unfit
 from controller.errors import Unusable
 from controller.halting import Halted
+from controller.remembered import Remembered
 from controller.visible import View
 
 

@@ -14,7 +14,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from controller.agents.base import Candidate, Unfit
+from controller.candidate import Candidate, Unfit
 from controller.halting import Halted, is_last
 from controller.ledger import Call
 from controller.llm.caller import Caller, Question

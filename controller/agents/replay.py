@@ -7,9 +7,9 @@ from io import StringIO
 from operator import attrgetter
 from pathlib import Path
 
-from controller.agents.base import Candidate, Unfit
-from controller.agents.remembered import Remembered
+from controller.candidate import Candidate, Unfit
 from controller.errors import NotFound, Unusable
+from controller.remembered import Remembered
 from controller.runs import reading
 from controller.visible import View
 from sandbox.api import CANDIDATE_BYTES

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from controller.agents.base import Candidate
 from controller.agents.marks import Choice, Constant, Marked, Range, Value, marked
+from controller.candidate import Candidate
 from controller.decision import Decision
 from controller.errors import Unusable
 from controller.visible import Seen, View

@@ -9,7 +9,7 @@ from typing import Self
 from rich.live import Live
 from rich.text import Text
 
-from controller.agents.base import Unfit
+from controller.candidate import Unfit
 from controller.cli.output import console, duration, figure
 from controller.decision import Decision
 from controller.ledger import Experiment

@@ -13,8 +13,8 @@ from itertools import islice
 
 from msgspec import Struct
 
-from controller.agents.remembered import Remembered
 from controller.decision import Decision
+from controller.remembered import Remembered
 from controller.text import one_line
 from controller.visible import Seen, View
 from sandbox.api import Outcome

@@ -6,7 +6,7 @@ parsed as code. Whatever it says beside its edit is its hypothesis.
 
 import re
 
-from controller.agents.base import Candidate, Unfit
+from controller.candidate import Candidate, Unfit
 from sandbox.api import CANDIDATE_BYTES
 
 FORMAT = """\

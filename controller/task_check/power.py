@@ -14,8 +14,8 @@ from msgspec import Struct
 from controller.decision import Decision, better
 from controller.decision.confirmed import LOOKS, least_gain
 from controller.decision.noise import Noise
-from controller.decision.played import play
 from controller.decision.rules import baseline_trials
+from controller.task_check.played import play
 from sandbox.api import Keep, TaskSettings
 
 TRIES = 200

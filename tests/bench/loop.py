@@ -15,10 +15,10 @@ from pathlib import Path
 from statistics import median
 from unittest import mock
 
-from controller.agents.base import Candidate, Unfit
 from controller.agents.marks import Range, marked
 from controller.agents.replay import Replay
 from controller.agents.search import Search
+from controller.candidate import Candidate, Unfit
 from controller.ledger import Experiment, NewRun, RunLimits
 from controller.loop import Loop
 from controller.run import Run

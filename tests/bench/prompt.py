@@ -16,8 +16,8 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from controller.agents.base import Candidate
 from controller.agents.replay import Replay
+from controller.candidate import Candidate
 from controller.llm.chat import Message, Standing
 from controller.llm.context import messages
 from controller.llm.past import Memory

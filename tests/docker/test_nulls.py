@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.agents.base import Candidate
+from controller.candidate import Candidate
 from controller.decision import Decision
 from controller.task import read_task
 from sandbox.service import Service

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller.agents.base import Candidate
+from controller.candidate import Candidate
 from controller.decision import Decision
 from controller.verify import verify
 from controller.verify.rerun import Claim, rerun

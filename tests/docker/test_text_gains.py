@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
-from controller.agents.base import Candidate
+from controller.candidate import Candidate
 from controller.decision import Decision
 from controller.task import read_task
 from controller.verify import verify

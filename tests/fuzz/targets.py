@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from controller.agents.base import Unfit
+from controller.candidate import Unfit
 from controller.decision import Decision
 from controller.llm.reply import parsed
 from controller.message import commit_message

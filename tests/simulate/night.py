@@ -5,8 +5,8 @@ from functools import partial
 from msgspec import Struct
 
 from controller.decision import Decision, scores_of
-from controller.decision.played import play
 from controller.decision.rules import baseline_trials
+from controller.task_check.played import play
 from sandbox.api import TaskSettings
 from tests.simulate.worlds import History, Program, World, paired_error
 

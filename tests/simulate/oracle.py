@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from controller.decision import Decision, Evidence, Judgement, scores_of
 from controller.decision.noise import Noise, pooled
-from controller.decision.played import play
 from controller.decision.rules import baseline_trials
 from controller.ledger import Experiment, State
+from controller.task_check.played import play
 from controller.visible import Seen, seen, step_told
 from sandbox.api import Feedback, Goal, Keep, Outcome, TaskSettings
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from controller.agents.base import Candidate
+from controller.candidate import Candidate
 from controller.errors import Failed, Unusable
 from controller.report import report_of
 from controller.report.ablation import Ablation, Worth, ablation

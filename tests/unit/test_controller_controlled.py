@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from controller.agents import Kind, make_agent
-from controller.agents.base import Candidate
 from controller.agents.controlled import Controlled
 from controller.agents.search import Search
+from controller.candidate import Candidate
 from controller.errors import Unusable
 from tests.unit.command import Sealed
 from tests.unit.toy import TRAIN, Scripted, candidates, drive, fake, opened

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from controller.agents.remembered import Remembered
 from controller.agents.search import Search
 from controller.decision import Decision
+from controller.remembered import Remembered
 from controller.report import report_of
 from controller.report.html import html
 from controller.report.markdown import markdown

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from controller.agents.base import Candidate, Unfit
+from controller.candidate import Candidate, Unfit
 from controller.decision import Decision
 from controller.halting import DISHONEST, ERRORS_IN_A_ROW, REFUSALS_IN_A_ROW
 from controller.ledger import Halt, RunLimits, State

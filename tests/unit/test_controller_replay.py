@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from controller.agents import Kind, find_source, make_agent
-from controller.agents.base import Candidate, Unfit
 from controller.agents.replay import from_folder
+from controller.candidate import Candidate, Unfit
 from controller.errors import NotFound, Unusable
 from controller.ledger import Halt
 from sandbox.api import CANDIDATE_BYTES

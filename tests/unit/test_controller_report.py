@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace as replaced
 
-from controller.agents.base import Candidate
+from controller.candidate import Candidate
 from controller.report import report_of
 from controller.report.html import html
 from controller.report.markdown import markdown

@@ -7,9 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from controller.agents import search
-from controller.agents.base import Candidate
 from controller.agents.marks import marked
 from controller.agents.search import Search
+from controller.candidate import Candidate
 from controller.decision import Decision
 from controller.errors import Unusable
 from controller.visible import Refused, Seen, View

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from controller.agents.base import Candidate, Unfit
+from controller.candidate import Candidate, Unfit
 from controller.llm.reply import is_whole_file, parsed
 from sandbox.api import CANDIDATE_BYTES
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from controller.agents import Kind, make_agent
-from controller.agents.base import Agent, Candidate, Unfit
+from controller.agents.base import Agent
 from controller.agents.marks import marked
+from controller.candidate import Candidate, Unfit
 from controller.halting import Halted
 from controller.ledger import Experiment, Ledger, NewRun, RunLimits
 from controller.loop import Loop
