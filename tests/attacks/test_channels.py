@@ -9,7 +9,7 @@ from sandbox.api import Outcome, Task, TrialResult
 from sandbox.host import Host
 from sandbox.policy import PYTHON, Order, Role
 from sandbox.seccomp import profile
-from tests.support.attacks import HONEST_ROOMS, attack, number, unconfined
+from tests.support.attacks import HONEST_ROOMS, attack, first_now, number, unconfined
 from tests.support.candidates import Bench, Spec
 from tests.support.flips import left_alive, without_defence
 
@@ -135,7 +135,7 @@ def test_a_lock_ends_before_the_next_predictor_begins(bench: Bench, rooms: Task)
     _assert_apart(bench.run(attack("lock_sender"), rooms))
 
 
-@pytest.mark.parametrize("how", ["record", "open_file", "whole"])
+@pytest.mark.parametrize("how", first_now("record", "open_file", "whole"))
 def test_control_a_lock_of_a_living_predictor_is_a_note(
     bench: Bench, rooms: Task, how: str
 ) -> None:
@@ -146,7 +146,7 @@ def test_control_a_lock_of_a_living_predictor_is_a_note(
 
 
 @pytest.mark.claim("rooms-are-apart")
-@pytest.mark.parametrize("how", ["inotify", "notify"])
+@pytest.mark.parametrize("how", first_now("inotify", "notify"))
 def test_nobody_sees_who_uses_a_file(bench: Bench, rooms: Task, how: str) -> None:
     """A predictor can't watch what another mounts, were both alive."""
     left_alive(bench.patch, bench.service)
@@ -162,7 +162,7 @@ def test_nobody_uses_a_file_when_the_next_predictor_watches(bench: Bench, rooms:
     _assert_apart(bench.run(attack("watch_sender"), rooms))
 
 
-@pytest.mark.parametrize("how", ["inotify", "notify"])
+@pytest.mark.parametrize("how", first_now("inotify", "notify"))
 def test_control_a_watch_on_a_living_predictor_tells(bench: Bench, rooms: Task, how: str) -> None:
     """With watches, and two predictors alive at a time, the second knows what it was not told."""
     without_defence(bench, "watch_sender")
@@ -203,7 +203,7 @@ def forgotten(host: Host) -> None:
     subprocess.run(["docker", "run", *options, image, PYTHON, "-I", "-B", "-c", forget], check=True)
 
 
-ways = pytest.mark.parametrize("send", ["advice", "fadvise", "readahead"])
+ways = pytest.mark.parametrize("send", first_now("advice", "fadvise", "readahead"))
 
 
 @pytest.mark.claim("rooms-are-apart")

@@ -12,7 +12,7 @@ import pytest
 from sandbox.api import Outcome, Task, TaskFiles
 from sandbox.container import RoleContainer
 from sandbox.service import Service
-from tests.support.attacks import attack, lines
+from tests.support.attacks import attack, first_now, lines
 from tests.support.candidates import Bench
 from tests.support.files import task_files
 from tests.support.naive_timer import naive_gain
@@ -23,7 +23,6 @@ pytestmark = [pytest.mark.docker, pytest.mark.attack]
 SPEED = ROOT / "tasks" / "speed"
 TRAIN = (SPEED / "train.py").read_text()
 PREPARE = load_module(SPEED / "prepare.py")
-SLOW = pytest.mark.slow
 NOISE = 0.5
 """What one opening of twelve rounds may be from 0 on a busy machine; a gain is well above it."""
 
@@ -91,9 +90,7 @@ def questions() -> list[object]:
 
 
 @pytest.mark.claim("speed-is-earned")
-@pytest.mark.parametrize(
-    "how", ["processes", "memory", *(pytest.param(h, marks=SLOW) for h in ("threads", "daemon"))]
-)
+@pytest.mark.parametrize("how", first_now("processes", "memory", "threads", "daemon"))
 def test_hogs_do_not_slow_the_baseline(bench: Bench, speed: Task, how: str, runtime: str) -> None:
     """Threads, children, daemons and streams through memory are frozen while it is timed."""
     result = bench.run(wrapped("idle_hogs", HOW=how), speed)
@@ -107,6 +104,7 @@ def test_hogs_do_not_slow_the_baseline(bench: Bench, speed: Task, how: str, runt
 
 @pytest.mark.claim("speed-is-earned")
 @pytest.mark.claim("losses-are-the-candidates")
+@pytest.mark.slow
 def test_a_storm_of_forks_is_frozen_or_lost(bench: Bench, speed: Task) -> None:
     """Processes that come faster than they can be stopped are never timed beside, nor our fault."""
     result = bench.run(wrapped("idle_hogs", HOW="forks"), speed)
@@ -117,9 +115,7 @@ def test_a_storm_of_forks_is_frozen_or_lost(bench: Bench, speed: Task) -> None:
         assert result.score < NOISE
 
 
-@pytest.mark.parametrize(
-    "how", ["processes", *(pytest.param(h, marks=SLOW) for h in ("memory", "forks"))]
-)
+@pytest.mark.parametrize("how", first_now("processes", "memory", "forks"))
 def test_control_without_the_freezer_hogs_gain(bench: Bench, speed: Task, how: str) -> None:
     """Left running beside the baseline, the same processes take half of its core."""
     for act in ("freeze", "thaw"):
@@ -156,7 +152,7 @@ def test_control_known_questions_are_remembered(bench: Bench, defective: Task, h
 
 
 @pytest.mark.claim("speed-is-earned")
-@pytest.mark.parametrize("how", ["array", "list", "clock"])
+@pytest.mark.parametrize("how", first_now("array", "list", "clock"))
 def test_late_results_take_their_time(bench: Bench, speed: Task, how: str) -> None:
     """What computes when it is looked into is looked into before the clock of the sandbox stops."""
     result = bench.run(wrapped("late_results", HOW=how), speed)
@@ -165,7 +161,7 @@ def test_late_results_take_their_time(bench: Bench, speed: Task, how: str) -> No
 
 
 @pytest.mark.claim("speed-is-earned")
-@pytest.mark.parametrize("how", ["thread", "generator"])
+@pytest.mark.parametrize("how", first_now("thread", "generator"))
 def test_promised_results_are_invalid(bench: Bench, speed: Task, how: str) -> None:
     """An answer that is to be filled later was sent as it was, and can't be taken back."""
     result = bench.run(wrapped("late_results", HOW=how), speed)
@@ -184,7 +180,7 @@ def test_control_a_timer_around_the_call_believes_promises(
 
 
 @pytest.mark.claim("speed-is-earned")
-@pytest.mark.parametrize("share", [0.9, 0.01])
+@pytest.mark.parametrize("share", first_now(0.01, 0.9))
 def test_guesses_are_invalid(bench: Bench, speed: Task, share: float) -> None:
     """Every distance is compared, so that one guess in a hundred is one too many."""
     result = bench.run(wrapped("guessed_distances", SHARE=share), speed)

@@ -28,6 +28,7 @@ def speed(service: Service) -> Iterator[Task]:
     service.forget(task.hash)
 
 
+@pytest.mark.slow
 def test_the_beginning_is_as_fast_as_itself(bench: Bench, speed: Task) -> None:
     """Within what is asked of a gain."""
     result = bench.run(TRAIN, speed)

@@ -25,6 +25,11 @@ def attack(name: str, **constants: Any) -> str:
     return ATTACKS[name].with_constants(constants)
 
 
+def first_now(*values: Any) -> list[Any]:
+    """Ways of one attack against one defence: `make test` tries the first, `make test-all` each."""
+    return [values[0], *(pytest.param(value, marks=pytest.mark.slow) for value in values[1:])]
+
+
 def gained(score: float | None) -> bool:
     """Whether a candidate that answers zeros on the tiny task got a score for something else.
 
