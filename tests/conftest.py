@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import hypothesis
 import pytest
 from msgspec.structs import replace
 
@@ -23,7 +24,12 @@ _ROOM_BYTES = 4 << 30
 
 
 def pytest_configure() -> None:
-    """Temporary folders are in memory where there is room: ledgers wait for each `fsync`."""
+    """Temporary folders are in memory where there is room: ledgers wait for each `fsync`.
+
+    No example of Hypothesis has a deadline: how busy a machine is makes nothing wrong.
+    """
+    hypothesis.settings.register_profile("sealed", deadline=None)
+    hypothesis.settings.load_profile("sealed")
     with suppress(OSError):
         found = os.statvfs(_SHARED_MEMORY)
         runs_programs = not found.f_flag & os.ST_NOEXEC

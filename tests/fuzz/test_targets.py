@@ -38,7 +38,7 @@ def mutated(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
 def test_a_reader_keeps_its_promises_whatever_comes(name: str) -> None:
     """No exception but its own, nothing held beyond its cap, nothing shown that is not clean."""
 
-    @settings(max_examples=EXAMPLES, deadline=None)
+    @settings(max_examples=EXAMPLES)
     @given(st.one_of(st.binary(max_size=600), mutated(SEEDS[name])))
     def holds(data: bytes) -> None:
         TARGETS[name](data)

@@ -2,7 +2,6 @@
 
 import math
 
-import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,7 +86,6 @@ def test_better_is_what_the_goal_says(goal: Goal, difference: float, decision: D
     assert judgement.standard_error == 0.1
 
 
-@hypothesis.settings(deadline=None)
 @given(st.floats(0, 10), st.floats(-20, 20))
 def test_a_gain_must_exceed_the_margin(min_gain: float, gain: float) -> None:
     """Equal to the margin is not enough; with a margin of 0, a tie is discarded."""

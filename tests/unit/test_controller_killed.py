@@ -212,14 +212,14 @@ def test_kill_9_at_random_moments(home: Path) -> None:
     root = Path(__file__).parents[2]
     chance = random.Random(1)
     killed = []
-    for life in range(9):
+    for life in range(6):
         process = subprocess.Popen(
             [sys.executable, "-c", script], cwd=root, stdout=subprocess.PIPE, text=True
         )
         with process:
             assert process.stdout is not None
             process.stdout.readline()
-            if life < 8:
+            if life < 5:
                 time.sleep(chance.uniform(0, 0.08))
                 process.kill()
         killed.append(process.returncode == -signal.SIGKILL)

@@ -1,7 +1,7 @@
 """Search marks in a train.py."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.agents.marks import Choice, Range, marked
@@ -53,7 +53,6 @@ def test_a_value_takes_the_place_of_the_old_one_and_nothing_else_changes() -> No
     compile(new, "train.py", "exec")
 
 
-@settings(deadline=None)
 @given(
     before=st.text(alphabet="ab=#'(\\ \t\f\r\nä🙂", max_size=40),
     end=st.sampled_from(["\n", "\r\n"]),
@@ -129,7 +128,6 @@ def test_a_hostile_text_costs_little() -> None:
     assert marked("(" * 5000 + ")" * 5000 + "\n" + "-" * 20_000 + "1\n").constants == ()
 
 
-@settings(deadline=None)
 @given(st.floats(-1e9, 1e9), st.booleans(), st.floats(-100, 100), st.floats(0.01, 100))
 def test_a_fitted_value_is_in_its_range(
     value: float, integer: bool, low: float, width: float

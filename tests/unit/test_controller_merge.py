@@ -1,7 +1,7 @@
 """Two changes of a text put together."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.diff import MOST_LINES
@@ -10,7 +10,6 @@ from controller.merge import merged
 TEXTS = st.lists(st.sampled_from(["a\n", "b\n", "c\n", "\n", "x = 1\n"]), max_size=12).map("".join)
 
 
-@settings(deadline=None)
 @given(TEXTS, TEXTS)
 def test_one_change_alone_is_that_change(base: str, changed: str) -> None:
     """Whichever side has it; and the same change of both is made once."""
@@ -19,7 +18,6 @@ def test_one_change_alone_is_that_change(base: str, changed: str) -> None:
     assert merged(base, changed, changed) == changed
 
 
-@settings(deadline=None)
 @given(st.sets(st.integers(0, 11)), st.sets(st.integers(0, 11)))
 def test_changes_of_other_lines_are_both_made(ours: set[int], theirs: set[int]) -> None:
     """Neighbouring lines too; what both change differently is a conflict."""

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.decision import Decision
@@ -66,7 +66,6 @@ def test_no_line_end_lets_a_hypothesis_out_of_its_quote(line_end: str) -> None:
     assert not re.search(r"^Signed", text, re.MULTILINE)
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=st.characters(), max_size=500))
 def test_every_hypothesis_gives_the_same_shape(hypothesis: str) -> None:
     """One short subject, a quote, and exactly the harness's trailers, in UTF-8 without NUL."""

@@ -3,13 +3,12 @@
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.text import one_line, printable
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=st.characters(), max_size=300), st.integers(2, 200))
 def test_printable_leaves_nothing_that_acts_instead_of_being_seen(text: str, limit: int) -> None:
     """No control, format, surrogate or separator character survives, and the limit holds."""
@@ -20,7 +19,6 @@ def test_printable_leaves_nothing_that_acts_instead_of_being_seen(text: str, lim
     shown.encode()
 
 
-@settings(deadline=None)
 @given(st.text(max_size=300), st.integers(2, 200))
 def test_one_line_is_one_line_for_every_reader(text: str, limit: int) -> None:
     """Neither Python nor a spreadsheet finds a second line or column in it."""

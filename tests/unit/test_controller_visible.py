@@ -3,7 +3,6 @@
 import math
 import statistics
 
-import hypothesis
 import msgspec
 import pytest
 from hypothesis import given
@@ -95,7 +94,6 @@ def test_feedback_decides_what_is_told(
     assert told(experiment, settings(feedback)).score == score
 
 
-@hypothesis.settings(deadline=None)
 @given(st.floats(-1e4, 1e4), st.floats(-1e4, 1e4), st.floats(1e-4, 100))
 def test_a_rounded_score_is_a_step_near_the_champion(
     score: float, champion_score: float, min_gain: float
@@ -145,7 +143,6 @@ def test_what_was_kept_is_told_without_noise() -> None:
     assert set(told_at_large(WINNER)) == {0.875}
 
 
-@hypothesis.settings(deadline=None)
 @given(
     wall_seconds=st.floats(0, 1e6),
     gain=SCORES,
@@ -158,7 +155,6 @@ def test_what_was_sealed_changes_nothing_that_is_seen(**sealed: object) -> None:
     assert told(replace(LOSER, **sealed), settings()) == told(LOSER, settings())
 
 
-@hypothesis.settings(deadline=None)
 @given(ANY_SCORES, ANY_SCORES, ANY_SCORES, st.sampled_from(Feedback), st.floats(0, 1e300))
 def test_whatever_is_in_the_ledger_the_view_has_finite_scores(
     score: float | None,

@@ -149,7 +149,7 @@ def test_a_huge_reply_is_read_in_linear_time() -> None:
         parsed(piece * (300_000 // len(piece)), CHAMPION)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     some.lists(
         some.sampled_from(

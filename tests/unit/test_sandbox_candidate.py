@@ -4,7 +4,7 @@ import random
 import zlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.api import CANDIDATE_BYTES, CANDIDATE_COMPRESSED_BYTES
@@ -81,7 +81,6 @@ def test_a_nul_is_no_text() -> None:
     assert "NUL" in refused("x = 1\0y = 2").message
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=st.characters(codec=None), max_size=300))
 def test_any_text_is_taken_or_refused(text: str) -> None:
     """No text ends in another exception; what is taken can be sent."""

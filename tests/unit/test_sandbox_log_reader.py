@@ -34,7 +34,7 @@ def cut(data: bytes, at: list[int]) -> list[bytes]:
 # ---- the cap ----------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.binary(max_size=300),
     st.lists(st.integers(0, 10_000), max_size=8),
@@ -51,7 +51,7 @@ def test_any_pieces_give_the_same_text(data: bytes, at: list[int], head: int, ta
     assert (reader.text(), reader.total) == (whole.text(), len(data))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.text(alphabet="abc \n", max_size=300), st.integers(0, 50), st.integers(1, 50))
 def test_head_and_tail_are_kept_and_the_rest_is_counted(text: str, head: int, tail: int) -> None:
     """The first and the last bytes are there, with exactly what is missing between."""
@@ -132,7 +132,7 @@ def test_half_a_surrogate_is_gone() -> None:
     assert clean("a\ud800b") == "ab"
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.one_of(
         st.binary(max_size=400),

@@ -205,7 +205,7 @@ def reference(
 _finite = st.floats(-1e6, 1e6)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.data())
 def test_a_comparison_is_what_it_is_by_hand(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

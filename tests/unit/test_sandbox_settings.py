@@ -289,7 +289,7 @@ _tricky = st.lists(
 ).map("\n".join)  # fmt: skip
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.one_of(
         st.text(max_size=200),

@@ -100,7 +100,6 @@ def read(reader: FrameReader, data: bytes) -> list[tuple[int, bytes, int]]:
     return [(f.kind, bytes(f.payload), f.nonce) for f in reader.feed(data)]
 
 
-@settings(deadline=None)
 @given(messages, positions)
 def test_frames_come_whole_and_in_order(sent: list[tuple[Kind, bytes, int]], at: list[int]) -> None:
     """In whatever pieces the bytes come, the frames are those that were sent."""
@@ -123,7 +122,6 @@ def test_a_length_over_the_bound_is_refused_with_the_header() -> None:
     assert len(reader._payload) == 0
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3 * MOST), st.binary(max_size=2 * MOST)), max_size=8))
 def test_no_more_than_the_bound_is_held(lies: list[tuple[int, bytes]]) -> None:
     """Whatever lengths are promised and whatever follows, at most the bound is held."""
@@ -156,7 +154,6 @@ def test_a_frame_is_no_view_of_the_callers_buffer() -> None:
         frame.payload[0] = 0
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=100), positions)
 def test_any_bytes_are_frames_or_broken(data: bytes, at: list[int]) -> None:
     """Garbage raises `BrokenFrame` and nothing else."""
@@ -176,7 +173,7 @@ def test_a_frames_text_is_a_text_whatever_it_is() -> None:
 # ---- the multiplexed stream -------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(messages, st.binary(max_size=80), positions, positions, st.randoms(use_true_random=False))
 def test_frames_and_log_come_apart_whatever_the_pieces(
     sent: list[tuple[Kind, bytes, int]],
@@ -337,7 +334,7 @@ def test_a_large_frame_comes_whole(pair: Make) -> None:
 # ---- out --------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(kinds, st.lists(st.binary(max_size=200), max_size=4), st.integers(0, 2**64 - 1))
 def test_parts_are_one_frame(kind: Kind, parts: list[bytes], nonce: int) -> None:
     """A payload in parts leaves as one frame."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
@@ -27,7 +27,6 @@ def packed(*numbers: float) -> bytes:
     return np.array(numbers, dtype="<f8").tobytes()
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_an_array_of_the_right_type_and_shape_passes_unchanged(data: st.DataObject) -> None:
     """Every dtype and shape comes out of the scorer's check as it went into the predictor's."""
@@ -44,7 +43,6 @@ def test_an_array_of_the_right_type_and_shape_passes_unchanged(data: st.DataObje
     assert np.array_equal(answer, array)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=64))
 def test_any_bytes_are_a_valid_row_or_invalid(data: bytes) -> None:
     """The scorer's check ends in numbers within the range or in `Invalid`, for all bytes."""
@@ -170,7 +168,6 @@ def test_an_answer_with_no_elements_is_an_array_like_any_other() -> None:
     assert empty.unpack(empty.pack(np.zeros((0, 10)))).shape == (0, 10)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_texts_within_the_limit_pass_unchanged(text: str) -> None:
     """What is UTF-8 and short enough comes out as it went in."""

@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sealed_task import frames
@@ -26,7 +26,6 @@ kinds = st.sampled_from(list(frames.Kind))
 nonces = st.integers(0, 2**64 - 1)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(kinds, st.binary(max_size=100), nonces), max_size=5))
 def test_frames_come_back_as_they_went(
     messages: list[tuple[frames.Kind, bytes, int]],
@@ -42,7 +41,6 @@ def test_frames_come_back_as_they_went(
         frames.read(stream)
 
 
-@settings(deadline=None)
 @given(kinds, st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 def test_a_length_over_the_limit_is_refused_before_the_payload_is_read(
     kind: frames.Kind, length: int, most: int
@@ -55,7 +53,6 @@ def test_a_length_over_the_limit_is_refused_before_the_payload_is_read(
     assert stream.asked == [frames.HEADER.size]
 
 
-@settings(deadline=None)
 @given(kinds, st.binary(min_size=1, max_size=100), st.data())
 def test_a_truncated_frame_is_the_end_of_the_stream(
     kind: frames.Kind, payload: bytes, data: st.DataObject
@@ -67,7 +64,6 @@ def test_a_truncated_frame_is_the_end_of_the_stream(
         frames.read(io.BytesIO(whole[:cut]))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_garbage_ends_in_one_of_two_exceptions(data: bytes) -> None:
     """Any bytes are frames, `BrokenFrame` or `EOFError`, and reads stay within header and limit."""
@@ -80,7 +76,6 @@ def test_garbage_ends_in_one_of_two_exceptions(data: bytes) -> None:
     assert max(stream.asked) <= 64
 
 
-@settings(deadline=None)
 @given(st.binary(min_size=frames.HEADER.size, max_size=frames.HEADER.size))
 def test_a_header_without_the_magic_is_no_frame(header: bytes) -> None:
     """Sixteen bytes that a candidate prints are refused unless they begin as a frame does."""

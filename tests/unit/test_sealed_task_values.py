@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
@@ -62,7 +62,6 @@ def wire(plain: Any, buffers: bytes = b"") -> bytes:
     return struct.pack("<I", len(text)) + text + buffers
 
 
-@settings(deadline=None)
 @given(anything)
 def test_a_value_comes_back_as_it_went(value: Any) -> None:
     """Encoding and decoding changes neither type, shape, order of keys nor the sign of a zero."""
@@ -114,7 +113,6 @@ def test_other_types_are_refused(value: Any) -> None:
         values.encode(value)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_garbage_is_a_value_error(data: bytes) -> None:
     """Bytes that `encode` did not write decode to something harmless, or raise `ValueError`."""
@@ -142,7 +140,6 @@ lying_arrays = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(json_values | lying_arrays, st.binary(max_size=64))
 def test_well_formed_json_with_lies_in_it_is_a_value_error(plain: Any, buffers: bytes) -> None:
     """Dtypes, shapes and keys that fit nothing raise `ValueError`, and no other exception."""

@@ -125,7 +125,7 @@ def test_a_disguised_day_is_still_a_day() -> None:
 # ---- no future in a question ------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, DAYS - 1), st.integers(0, 2**32 - 1))
 def test_no_question_depends_on_a_later_day(day: int, seed: int) -> None:
     """With all that comes after a day changed, the questions up to it are the same, to the byte.

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.web import words
@@ -16,7 +16,6 @@ def points(*scores: float, kept: tuple[int, ...] = (0,)) -> list[Point]:
     return [Point(number=n, score=score, kept=n in kept) for n, score in enumerate(scores)]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.floats(), st.booleans()), min_size=1, max_size=30),
     st.sampled_from(Goal),
