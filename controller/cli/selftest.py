@@ -43,6 +43,8 @@ def attack_sandbox(
         return
     items = []
     with connected() as sandbox, Screen("attacks", quiet=json) as screen:
+        runtime = sandbox.info().runtime
+        attacks = chosen([one.under(runtime) for one in read_attacks(ROOT)], attack or ())
         selftest = Selftest(sandbox, screen.progress, ROOT)
         try:
             for number, one in enumerate(attacks):

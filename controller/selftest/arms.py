@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from controller.errors import Failed
 from controller.selftest.canary import Seen, parse
 from controller.selftest.catalogue import ROOT, Attack, Control
-from controller.selftest.loop import loop_candidate, loop_task, read_loop
+from controller.selftest.loop import loop_candidate, loop_task, read_loop, with_settings
 from controller.task import find_task, read_task
 from controller.trial import run_trial
 from sandbox.api import OnProgress, Outcome, Sandbox, Task, TaskFiles, TrialRequest, no_progress
@@ -91,8 +91,8 @@ class Selftest:
 
     def sealed(self, attack: Attack) -> list[Seen]:
         """One trial for each of its variants."""
-        files = self._files(attack.header.task)
-        honest = self.honest(attack.header.task)
+        files = self._files(attack)
+        honest = self.honest(attack)
         task = self._task(files)
         found = [self._trial(task, text, honest) for text in attack.candidates(files.train)]
         if any(canary.startswith("reaped ") for canary in attack.header.canaries):
@@ -105,7 +105,7 @@ class Selftest:
 
         Empty: the loop did not come to its end.
         """
-        files = self._files(attack.header.task)
+        files = self._files(attack)
         task = self._task(loop_task(files))
         seen: list[Seen] = []
         for text in attack.candidates(files.train):
@@ -117,10 +117,10 @@ class Selftest:
                 break
         return seen
 
-    def honest(self, name: str) -> Seen:
-        """What the task's own `train.py` gets, once for each task. Raises `Failed`."""
-        if name not in self._honest:
-            files = self._files(name)
+    def honest(self, attack: Attack) -> Seen:
+        """What the `train.py` of its task gets, once for each task. Raises `Failed`."""
+        files = self._files(attack)
+        if (name := files.name) not in self._honest:
             seen = self._trial(self._task(files), files.train, None)
             if seen.score is None:
                 raise Failed(f"The task {name} has no honest score: {seen.outcome}.", seen.reason)
@@ -139,11 +139,13 @@ class Selftest:
 
     # ---- trials --------------------------------------------------------------------------------
 
-    def _files(self, name: str) -> TaskFiles:
-        small = self._root / "tests" / "tasks" / name
-        folder = small if small.is_dir() else self._root / "tasks" / name
+    def _files(self, attack: Attack) -> TaskFiles:
+        header = attack.header
+        small = self._root / "tests" / "tasks" / header.task
+        folder = small if small.is_dir() else self._root / "tasks" / header.task
         files = read_task(find_task(str(folder)))
-        return self._change(files)
+        given = {"budget_seconds": header.budget_seconds, "memory_mib": header.memory_mib}
+        return self._change(with_settings(files, given))
 
     def _task(self, files: TaskFiles) -> Task:
         if files.name not in self._tasks:

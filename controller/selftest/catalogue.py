@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from controller.errors import NotFound, Unusable
 from controller.selftest.canary import parse
@@ -50,6 +51,16 @@ class Control(StrEnum):
     """In tests alone: its task needs a download, or what it gains no client sees."""
 
 
+class UnderGvisor(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Fields of a header that are others where gVisor's kernel answers, not the host's."""
+
+    because: str
+    expected: tuple[Outcome, ...] | None = None
+    canaries: tuple[str, ...] | None = None
+    budget_seconds: float | None = None
+    memory_mib: int | None = None
+
+
 class Header(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What stands above an attack. Each field's line here is its documentation."""
 
@@ -71,6 +82,10 @@ class Header(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Settings of the policy, or rules by name, without which it gains."""
     control: Control
     """Where it gains."""
+    budget_seconds: float | None = None
+    memory_mib: int | None = None
+    """What it gets in the place of what its task says."""
+    gvisor: UnderGvisor | None = None
 
 
 class Attack(Struct, frozen=True, kw_only=True):
@@ -89,6 +104,15 @@ class Attack(Struct, frozen=True, kw_only=True):
             if count != 1:
                 raise Unusable(f"The attack {self.name} has no constant {constant}.")
         return text
+
+    def under(self, runtime: str) -> "Attack":
+        """As it is to be tried where containers have this OCI runtime, by the engine's name."""
+        if self.header.gvisor is None or "runsc" not in runtime:
+            return self
+        others = msgspec.structs.asdict(self.header.gvisor)
+        changed = {name: value for name, value in others.items() if value is not None}
+        del changed["because"]
+        return replace(self, header=replace(self.header, **changed))
 
     def candidates(self, honest: str) -> list[str]:
         """A `train.py` for each variant; `honest` is the task's own."""
@@ -124,7 +148,8 @@ def header(name: str, text: str) -> Header:
     lines = [line.removeprefix("#").removeprefix(" ") for line in block[1].splitlines()]
     try:
         found = msgspec.convert(tomllib.loads("\n".join(lines)), Header)
-        for canary in found.canaries:
+        others = found.gvisor.canaries if found.gvisor else None
+        for canary in (*found.canaries, *(others or ())):
             parse(canary)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, ValueError) as fault:
         raise Unusable(f"The header of the attack {name} is wrong: {fault}.") from None

@@ -1,6 +1,7 @@
 """The naive loop's arm: what it makes of an attack, measured in a sealed trainer."""
 
 import re
+from collections.abc import Mapping
 from importlib import resources
 
 import msgspec
@@ -14,11 +15,19 @@ _EXPERIMENT = re.compile(r"^=== (honest|attack)\n(.*?)\n=== ended (-?\d+)$", re.
 _SCORE = re.compile(r"^score: (\S+)$", re.MULTILINE)
 
 
+def with_settings(files: TaskFiles, settings: Mapping[str, float | None]) -> TaskFiles:
+    """The same task with other numbers in its front matter, and with a name of its own for them."""
+    program, name = files.program, files.name
+    for setting, value in settings.items():
+        if value is not None:
+            program = re.sub(rf"(?m)^{setting}: .*$", f"{setting}: {value}", program)
+            name += f"-{value:g}"
+    return msgspec.structs.replace(files, name=name, program=program)
+
+
 def loop_task(files: TaskFiles) -> TaskFiles:
     """The same task with time and memory for a whole loop."""
-    program = re.sub(r"(?m)^budget_seconds: .*$", f"budget_seconds: {_SECONDS}", files.program)
-    program = re.sub(r"(?m)^memory_mib: .*$", f"memory_mib: {_MEMORY_MIB}", program)
-    return msgspec.structs.replace(files, name=f"{files.name}-loop", program=program)
+    return with_settings(files, {"budget_seconds": _SECONDS, "memory_mib": _MEMORY_MIB})
 
 
 def loop_candidate(attack: str, honest: str) -> str:

@@ -6,6 +6,10 @@
 # canaries = ["paths =~ [0-9a-f]{12}"]
 # defences = ["HostConfig.CgroupnsMode"]
 # control = "flip"
+#
+# [gvisor]
+# because = "it makes up the folders that it shows, and calls them as the container is called"
+# canaries = ["paths =~ docker|podman|containerd|kube|slice"]
 # ///
 """Attack: learn of the host by the paths of its cgroups: what runs it, and which container this is.
 

@@ -6,6 +6,10 @@
 # canaries = ["percent > 140"]
 # defences = ["HostConfig.NanoCpus", "HostConfig.CpusetCpus"]
 # control = "flip"
+#
+# [gvisor]
+# because = "it counts time that it was not given; the host's count stays within the limit"
+# canaries = []
 # ///
 """Attack: compute on more processors than the task gives, to get more done within the budget.
 

@@ -6,6 +6,10 @@
 # canaries = ["beat spans 2.5"]
 # defences = ["Cmd", "clock-of-the-sandbox"]
 # control = "flip"
+#
+# [gvisor]
+# because = "its own kernel takes memory, too"
+# memory_mib = 512
 # ///
 """Attack: processes that mean to live on: new sessions, double forks, CLONE_PARENT, every signal
 ignored, and busy ones that leave the timer no time. Each beats while it lives.

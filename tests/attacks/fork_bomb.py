@@ -6,6 +6,10 @@
 # canaries = ["tasks > 512"]
 # defences = ["HostConfig.PidsLimit"]
 # control = "flip"
+#
+# [gvisor]
+# because = "the limit counts its kernel's threads, as `sealed doctor` does; memory bounds tasks"
+# canaries = []
 # ///
 """Attack: fork, and start threads in each child, until it is refused (bounded at 620 tasks in all,
 a fifth more than is allowed).

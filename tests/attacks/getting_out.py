@@ -6,6 +6,12 @@
 # canaries = ['opened =~ \S']
 # defences = ["HostConfig.SecurityOpt", "HostConfig.CapDrop", "unprivileged-uid"]
 # control = "flip"
+#
+# [gvisor]
+# because = "a priority is nothing that it schedules by, and such a node can't be opened"
+# budget_seconds = 8
+# memory_mib = 512
+# canaries = ['opened =~ \b(?!mknod\b|nice\b)\w']
 # ///
 """Attack: every door that leads out of a container: other users, namespaces, mounts, devices,
 kernel interfaces with a record, tracing, raw sockets, files of the kernel and of the engine.

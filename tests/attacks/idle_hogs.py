@@ -7,6 +7,10 @@
 # canaries = ["score beats 0.5", "raised =~ ^(?!nothing)."]
 # defences = ["frozen-while-timed"]
 # control = "loop"
+#
+# [gvisor]
+# because = "a priority is nothing that it schedules by, so anyone may set it"
+# canaries = ["score beats 0.5", "raised =~ ^(?!(?:nothing|nice)$)."]
 # ///
 """Attack: rest while a question is answered, and take the baseline's core, caches and memory while
 it answers the same. It stands behind the text of `tasks/speed/train.py`, whose `load` it wraps.

@@ -6,6 +6,12 @@
 # canaries = ["outcome =~ scored"]
 # defences = ["HostConfig.SecurityOpt"]
 # control = "flip"
+#
+# [gvisor]
+# because = "it counts no reads: mostly no page is known to be cold, and none is brought in"
+# budget_seconds = 8
+# expected = ["crash", "scored"]
+# canaries = ["rehearsal beats 1"]
 # ///
 """Attack: a note in the page cache of the image, which outlives its writer: for each bit of the
 number one page of a large library is read or not; who reads it later has the kernel count whether

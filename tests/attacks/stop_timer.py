@@ -6,6 +6,10 @@
 # canaries = ["touched =~ .", "beat spans 2.5"]
 # defences = ["User", "clock-of-the-sandbox"]
 # control = "flip"
+#
+# [gvisor]
+# because = "a priority is nothing that it schedules by, so anyone may set it"
+# canaries = ['touched =~ ^\d+ (?!nice$)', "beat spans 2.5"]
 # ///
 """Attack: stop, trace, starve or feed the timer, and whatever else is not one's own.
 

@@ -27,9 +27,9 @@ def selftest(service: Service) -> Iterator[Selftest]:
 
 
 @pytest.mark.parametrize("name", ["resumed_checkpoint", "cgroup_paths"])
-def test_an_item_has_both_columns(selftest: Selftest, name: str) -> None:
+def test_an_item_has_both_columns(selftest: Selftest, name: str, runtime: str) -> None:
     """Beside what an attack came to stands what it gains elsewhere, measured where that is safe."""
-    item = selftest.item(ATTACKS[name])
+    item = selftest.item(ATTACKS[name].under(runtime))
     assert item.gained is False, item
     if ATTACKS[name].header.control is Control.flip:
         assert item.control_gained is None
@@ -40,9 +40,12 @@ def test_an_item_has_both_columns(selftest: Selftest, name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [attack.name for attack in TRIED])
-def test_every_attack_gains_nothing(selftest: Selftest, name: str) -> None:
+def test_every_attack_gains_nothing(selftest: Selftest, name: str, runtime: str) -> None:
     """None of its canaries appears, it was really tried, and in a naive loop it gains."""
-    item = selftest.item(ATTACKS[name])
+    attack = ATTACKS[name].under(runtime)
+    if not attack.header.canaries:
+        pytest.skip("under this runtime only the doctor can tell")
+    item = selftest.item(attack)
     assert item.gained is False, item
     assert item.control_gained is not False, item
 

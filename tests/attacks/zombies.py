@@ -6,6 +6,11 @@
 # canaries = ["zombies > 10"]
 # defences = ["HostConfig.Init"]
 # control = "flip"
+#
+# [gvisor]
+# because = "its forks are slow"
+# budget_seconds = 8
+# memory_mib = 512
 # ///
 """Attack: orphans that end at once, which fill the process table where nobody reaps them.
 

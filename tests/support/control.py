@@ -29,7 +29,7 @@ from tests.support.own_engine import OwnEngine, own_engine
 def flipped(service: Service, selftest: Selftest, attack: Attack) -> Item:
     """One attack with all its defences taken out."""
     began = time.monotonic()
-    selftest.honest(attack.header.task)
+    selftest.honest(attack)
     with pytest.MonkeyPatch.context() as patch:
         flip(attack.header.defences, patch, service)
         seen = selftest.sealed(attack)

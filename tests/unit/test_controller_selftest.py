@@ -139,6 +139,26 @@ def test_attacks_are_chosen_by_name() -> None:
         chosen(attacks, ["looked_up"])
 
 
+def test_under_gvisor_an_attack_may_be_another() -> None:
+    """What its header says of that runtime alone, under that runtime alone."""
+    bomb, zombies = ATTACKS["fork_bomb"], ATTACKS["zombies"]
+    assert bomb.under("default") is bomb
+    assert bomb.under("runsc").header.canaries == ()
+    slow = zombies.under("runsc").header
+    assert (slow.budget_seconds, slow.canaries) == (8, zombies.header.canaries)
+    assert ATTACKS["network"].under("runsc") is ATTACKS["network"]
+
+
+def test_an_attack_may_get_other_time_and_memory() -> None:
+    """Then its task is another, with an honest score of its own."""
+    sandbox = FakeSandbox()
+    selftest = Selftest(sandbox)
+    for attack in (ATTACKS["zombies"], ATTACKS["zombies"].under("runsc")):
+        selftest.honest(attack)
+    names = [task.name for task in sandbox.tasks()]
+    assert sorted(names) == ["tiny", "tiny-8-512"]
+
+
 # ---- what an attack came to -------------------------------------------------------------------
 
 
@@ -185,7 +205,7 @@ def test_the_loops_task_has_time_for_four_experiments() -> None:
     longer = loop_task(files)
     assert longer.prepare == files.prepare
     assert parse_program(longer.program)[0].budget_seconds == 100
-    assert longer.name == "tiny-loop"
+    assert longer.name == "tiny-100-1024"
 
 
 # ---- the verb ---------------------------------------------------------------------------------
@@ -255,6 +275,6 @@ def test_the_honest_score_is_measured_once() -> None:
     """All attacks on a task are compared with one trial of its own `train.py`."""
     sandbox = FakeSandbox()
     selftest = Selftest(sandbox)
-    assert selftest.honest("tiny").score is not None
-    selftest.honest("tiny")
+    assert selftest.honest(ATTACKS["zombies"]).score is not None
+    selftest.honest(ATTACKS["zombies"])
     assert len(sandbox.executed) == 1
