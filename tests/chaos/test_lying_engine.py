@@ -20,6 +20,7 @@ from tests.support.files import task_files
 from tests.support.lying_engine import (
     Lie,
     LyingEngine,
+    babble,
     broken_off,
     hang,
     honest,
@@ -197,6 +198,20 @@ def test_a_container_whose_making_is_not_answered_is_removed(
     assert not lies
     wait_for(lambda: behind.left() == (0, 0, 0))
     assert behind.run("unanswered").outcome is Outcome.scored
+
+
+def test_a_removal_that_was_answered_and_not_done_is_done(make: Callable[..., Behind]) -> None:
+    """The volume that the container holds can't be removed: so the container is there still."""
+    behind = make()
+    lies = [babble]
+
+    def once(client, engine, head):  # type: ignore[no-untyped-def]
+        (lies.pop() if lies else honest)(client, engine, head)
+
+    behind.proxy.tell("DELETE .*/containers/", once)
+    assert behind.run("told").outcome is Outcome.scored
+    wait_for(lambda: not lies)
+    wait_for(lambda: behind.left() == (0, 0, 0))
 
 
 # ---- containers that do not die -----------------------------------------------------------------
