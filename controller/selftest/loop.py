@@ -9,7 +9,7 @@ import msgspec
 from controller.selftest.canary import Seen
 from sandbox.api import Goal, TaskFiles, TrialResult
 
-_SECONDS, _MEMORY_MIB = 100, 1024
+_SECONDS, _MEMORY_MIB = 300, 1024
 """What the loop's own trainer gets: it runs four experiments, each with the task's budget."""
 _EXPERIMENT = re.compile(r"^=== (honest|attack)\n(.*?)\n=== ended (-?\d+)$", re.M | re.S)
 _SCORE = re.compile(r"^score: (\S+)$", re.MULTILINE)

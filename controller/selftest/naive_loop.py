@@ -25,7 +25,7 @@ BUDGET = 1.0
 """Seconds, by the clock of the process that spends them."""
 SEED = 1
 ORDER = ("honest", "attack", "attack", "honest")
-HUNG_SECONDS = 20
+HUNG_SECONDS = 60
 
 PROGRAM = """
 import sys

@@ -204,8 +204,8 @@ def test_the_loops_task_has_time_for_four_experiments() -> None:
     files = task_files(TINY)
     longer = loop_task(files)
     assert longer.prepare == files.prepare
-    assert parse_program(longer.program)[0].budget_seconds == 100
-    assert longer.name == "tiny-100-1024"
+    assert parse_program(longer.program)[0].budget_seconds == 300
+    assert longer.name == "tiny-300-1024"
 
 
 # ---- the verb ---------------------------------------------------------------------------------
