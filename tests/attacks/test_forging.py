@@ -10,7 +10,7 @@ from sandbox import limits
 from sandbox.api import Outcome, Task
 from sandbox.streams import FrameReader
 from sealed_task import Array, Invalid, Predictors
-from tests.support.attacks import attack, gained
+from tests.support.attacks import attack, first_now, gained
 from tests.support.candidates import Bench
 from tests.support.flips import without_defence
 from tests.support.naive_loop import NaiveLoop
@@ -36,7 +36,7 @@ def test_a_score_cannot_be_forged_in_the_candidates_process(bench: Bench, name: 
 FORGERIES = ["fake_score_line", "patched_prepare", "evil_answer", "polite_exit", "crash_text"]
 
 
-@pytest.mark.parametrize("name", FORGERIES)
+@pytest.mark.parametrize("name", first_now(*FORGERIES))
 def test_control_the_naive_loop_takes_the_forged_score(naive: NaiveLoop, name: str) -> None:
     """Where agent code, evaluation and score share a process, the forged score is kept."""
     assert naive.gain(name).startswith("score ")

@@ -70,6 +70,7 @@ def prepared_task(service: Service) -> Iterator[Callable[..., Task]]:
 
 
 @pytest.mark.claim("held-out-unreachable")
+@pytest.mark.slow
 def test_what_was_not_shown_is_nowhere_to_be_found(
     bench: Bench, prepared_task: Callable[..., Task]
 ) -> None:
@@ -79,6 +80,7 @@ def test_what_was_not_shown_is_nowhere_to_be_found(
     assert lines(result, "found") == [""]
 
 
+@pytest.mark.slow
 def test_control_profits_beside_the_log_are_found(
     bench: Bench, prepared_task: Callable[..., Task]
 ) -> None:

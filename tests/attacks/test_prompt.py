@@ -13,7 +13,7 @@ from tests.support.attacks import attack
 from tests.support.candidates import Bench
 from tests.support.prompts import few_texts
 
-pytestmark = [pytest.mark.docker, pytest.mark.attack]
+pytestmark = [pytest.mark.docker, pytest.mark.attack, pytest.mark.slow]
 
 TEMPLATE = '''
 
@@ -85,7 +85,6 @@ def test_a_field_of_the_answer_is_not_filled_in(bench: Bench, few: Task) -> None
     assert score_of(bench, "prompt_fields", few) > 0.35
 
 
-@pytest.mark.slow
 def test_control_a_template_gives_the_answers_away(bench: Bench) -> None:
     """Filled in like a template, the same prompt tells the model every label."""
     assert control(bench, "prompt_fields", TEMPLATE) < 0.3
@@ -96,7 +95,6 @@ def test_naming_both_labels_gains_nothing(bench: Bench, few: Task) -> None:
     assert score_of(bench, "prompt_names_labels", few) > 0.45
 
 
-@pytest.mark.slow
 def test_control_looking_for_the_label_finds_both(bench: Bench) -> None:
     """In three words that the model says there is always the right one."""
     assert control(bench, "prompt_names_labels", WORDS) < 0.3

@@ -144,6 +144,7 @@ def test_memory_gains_nothing(bench: Bench, speed: Task, how: str) -> None:
     ids=["asked", "foreseen"],
     indirect=["defective"],
 )
+@pytest.mark.slow
 def test_control_known_questions_are_remembered(bench: Bench, defective: Task, how: str) -> None:
     """Asked twice, or drawn from a seed that is known, questions are answered from memory."""
     result = bench.run(wrapped("remembered_answers", HOW=how), defective)
@@ -188,6 +189,7 @@ def test_guesses_are_invalid(bench: Bench, speed: Task, share: float) -> None:
 
 
 @pytest.mark.parametrize("defective", [LOOKS_AT_ONE], ids=["one"], indirect=True)
+@pytest.mark.slow
 def test_control_a_scorer_that_looks_at_one_pair_believes_guesses(
     bench: Bench, defective: Task
 ) -> None:

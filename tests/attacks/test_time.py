@@ -77,6 +77,7 @@ def test_stopped_clocks_stop_nothing(bench: Bench, deadline: Deadline) -> None:
     assert deadline.overtime(bench.run(attack("frozen_clocks"))) < PROMPT
 
 
+@pytest.mark.slow
 def test_control_the_naive_loop_asks_the_stopped_clock(naive: NaiveLoop) -> None:
     """There, the clock that the budget is measured with is the candidate's to stop."""
     assert naive.gain("frozen_clocks").startswith("worked ")

@@ -77,6 +77,7 @@ def prepared_task(service: Service) -> Iterator[Callable[..., Task]]:
 
 
 @pytest.mark.claim("no-future-in-a-question")
+@pytest.mark.slow
 def test_tomorrow_is_not_sent_before_the_answer(
     bench: Bench, prepared_task: Callable[..., Task]
 ) -> None:
@@ -85,6 +86,7 @@ def test_tomorrow_is_not_sent_before_the_answer(
     assert (result.outcome, result.score) == (Outcome.scored, 0)
 
 
+@pytest.mark.slow
 def test_control_days_that_are_sent_ahead_are_known(
     bench: Bench, prepared_task: Callable[..., Task]
 ) -> None:
@@ -94,6 +96,7 @@ def test_control_days_that_are_sent_ahead_are_known(
     assert result.score > GAINED
 
 
+@pytest.mark.slow
 def test_no_day_of_the_rehearsal_comes_again(
     bench: Bench, prepared_task: Callable[..., Task]
 ) -> None:
@@ -105,6 +108,7 @@ def test_no_day_of_the_rehearsal_comes_again(
     assert result.rehearsal_score > GAINED
 
 
+@pytest.mark.slow
 def test_control_the_same_days_in_each_split_are_known(
     bench: Bench, prepared_task: Callable[..., Task]
 ) -> None:

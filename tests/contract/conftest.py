@@ -35,10 +35,7 @@ SANDBOXES = [
 ]
 """What is behind the socket is the service: `make test-all` asks it without a socket, too."""
 UNDER_GVISOR = {
-    "test_a_cancelled_trial_leaves_its_key_free",
     "test_a_comparison_has_difference_and_error",
-    "test_a_crash_has_its_reason_and_log",
-    "test_a_key_runs_once",
     "test_a_scored_trial",
     "test_info_says_what_stands_behind",
 }

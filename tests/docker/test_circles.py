@@ -28,6 +28,7 @@ def run(service: Service, task: Task, candidate: str) -> TrialResult:
     return service.run(TrialRequest(key=key, task=task.hash, candidate=candidate))
 
 
+@pytest.mark.slow
 def test_the_beginning_is_scored_and_can_be_beaten(service: Service, circles: Task) -> None:
     """The same on the rehearsal, for there is nothing to hide; a better search is well above it."""
     result = run(service, circles, TRAIN)

@@ -13,7 +13,7 @@ from tests.support.candidates import Bench
 from tests.support.prompts import PREPARE, PROMPT, whole_task
 from tests.support.tasks import ROOT
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 TRAIN = (PROMPT / "train.py").read_text()
 BETTER = (ROOT / "tests" / "candidates" / "prompt.py").read_text()
@@ -107,7 +107,6 @@ def test_control_tokens_are_letters_and_answers_are_one_token(prompt: Task) -> N
     assert words[0] != words[1]
 
 
-@pytest.mark.slow
 def test_a_better_prompt_gains_more_than_is_asked_for(bench: Bench, prompt: Task) -> None:
     """An example that says what a bored critic says is worth more than a short exclamation."""
     first, better = bench.run(TRAIN, prompt), bench.run(BETTER, prompt)

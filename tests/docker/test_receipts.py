@@ -49,6 +49,7 @@ def test_a_real_run_is_what_it_says(
 
 
 @pytest.mark.claim("gains-are-measured-again")
+@pytest.mark.slow
 def test_a_hard_coded_lucky_seed_is_refuted(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from tests.support.candidates import Bench
 from tests.support.files import task_files
 from tests.support.tasks import ROOT
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 SPEED = ROOT / "tasks" / "speed"
 TRAIN = (SPEED / "train.py").read_text()
@@ -28,7 +28,6 @@ def speed(service: Service) -> Iterator[Task]:
     service.forget(task.hash)
 
 
-@pytest.mark.slow
 def test_the_beginning_is_as_fast_as_itself(bench: Bench, speed: Task) -> None:
     """Within what is asked of a gain."""
     result = bench.run(TRAIN, speed)
@@ -44,7 +43,6 @@ def test_a_faster_candidate_gains_more_than_noise(bench: Bench, speed: Task) -> 
     assert result.score > 2 > speed.settings.min_gain
 
 
-@pytest.mark.slow
 def test_the_baseline_does_not_import_what_the_candidate_does(
     bench: Bench, speed: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,8 +17,6 @@ from tests.support.files import task_files
 
 pytestmark = pytest.mark.docker
 
-IN_EVERY_RUN = {SkeletonKind.construction}
-"""The others take half a minute each; all are tried without an engine as well."""
 TRAIN = (TINY / "train.py").read_text()
 PREPARE = (TINY / "prepare.py").read_text()
 
@@ -115,6 +113,7 @@ def test_a_metric_that_a_constant_wins_is_refused(bad: Bad) -> None:
     assert "score what a model must know something for" in found["direction"].next_step
 
 
+@pytest.mark.slow
 def test_a_metric_with_the_answer_in_the_question_is_refused(bad: Bad) -> None:
     """The label travels with the question: an echo has no error."""
     prepare = changed(("predictor.ask(x, ", 'predictor.ask({"y": y, "x": x}, '))
@@ -123,6 +122,7 @@ def test_a_metric_with_the_answer_in_the_question_is_refused(bad: Bad) -> None:
     assert "answering echo 0." in found["direction"].detail
 
 
+@pytest.mark.slow
 def test_a_score_that_moves_by_itself_is_refused(bad: Bad) -> None:
     """Of the same answers it makes something else each time: here by the clock."""
     found = bad(changed(
@@ -179,13 +179,8 @@ def test_an_agent_image_with_the_held_out_data_in_it_is_refused(
 # ---- what a person begins with ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(kind, marks=() if kind in IN_EVERY_RUN else pytest.mark.slow)
-        for kind in SkeletonKind
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", SkeletonKind)
 def test_a_skeleton_passes_its_check(service: Service, tmp_path: Path, kind: SkeletonKind) -> None:
     """As it is written, and nothing of it would be refused: a person begins with what works."""
     files = read_task(write_skeleton(kind, str(tmp_path / kind)))

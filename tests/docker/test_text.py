@@ -99,6 +99,7 @@ def check_nothing_is_corrected(result: TrialResult, host: Host) -> None:
     assert np.abs(values).max() < 1e-4
 
 
+@pytest.mark.slow
 def test_an_honest_trial_is_scored_and_nothing_is_corrected(
     bench: Bench, corrections: Task, host: Host
 ) -> None:

@@ -172,6 +172,7 @@ def test_stop_in_the_middle_leaves_no_container(stack: Stack, halted: dict[str, 
         assert (state["ExitCode"], state["OOMKilled"]) in [(0, False), (130, False)], service
 
 
+@pytest.mark.slow
 def test_runs_in_a_folder_are_a_users_of_this_machine(
     make_stack: Callable[..., Stack], tmp_path: Path
 ) -> None:
@@ -192,6 +193,7 @@ def test_runs_in_a_folder_are_a_users_of_this_machine(
     assert "the task's own train.py" in done.stdout
 
 
+@pytest.mark.slow
 def test_without_compose_it_runs_on_this_machine(
     make_stack: Callable[..., Stack], tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ def test_a_person_ends_a_call(client: Client) -> None:
 
 
 @pytest.mark.claim("replies-are-bounded")
+@pytest.mark.slow
 def test_a_reply_of_100_megabytes_is_not_held(client: Client) -> None:
     """Not in one line, which no library would see the end of, and not as the text of an error."""
     with scripted(good("warm"), scenes.FLOOD, Scene(status=500, error="x" * 10**8)) as server:
@@ -68,6 +69,7 @@ def test_a_reply_of_100_megabytes_is_not_held(client: Client) -> None:
                 assert peak < MEMORY_BYTES + (1 << 28)
 
 
+@pytest.mark.slow
 def test_a_process_that_was_killed_is_replaced(client: Client) -> None:
     """The call that it was in has failed; the next one is made."""
     with scripted(good("warm"), good("next")) as server:
