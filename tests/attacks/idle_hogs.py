@@ -6,7 +6,7 @@
 # expected = ["scored"]
 # canaries = ["score beats 0.5", "raised =~ ^(?!nothing)."]
 # defences = ["frozen-while-timed"]
-# control = "loop"
+# control = "flip"
 #
 # [gvisor]
 # because = "a priority is nothing that it schedules by, so anyone may set it"

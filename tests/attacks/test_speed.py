@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from sandbox.api import Outcome, Task, TaskFiles
-from sandbox.container import RoleContainer
 from sandbox.service import Service
 from tests.support.attacks import attack, first_now, lines
 from tests.support.candidates import Bench
 from tests.support.files import task_files
+from tests.support.flips import without_defence
 from tests.support.naive_timer import naive_gain
 from tests.support.tasks import ROOT, load_module
 
@@ -118,8 +118,7 @@ def test_a_storm_of_forks_is_frozen_or_lost(bench: Bench, speed: Task) -> None:
 @pytest.mark.parametrize("how", first_now("processes", "memory", "forks"))
 def test_control_without_the_freezer_hogs_gain(bench: Bench, speed: Task, how: str) -> None:
     """Left running beside the baseline, the same processes take half of its core."""
-    for act in ("freeze", "thaw"):
-        bench.patch.setattr(RoleContainer, act, lambda container: None)
+    without_defence(bench, "idle_hogs")
     result = bench.run(wrapped("idle_hogs", HOW=how), speed)
     assert result.score is not None, result
     assert result.score > NOISE

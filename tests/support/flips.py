@@ -162,6 +162,11 @@ def _longer_load(patch: pytest.MonkeyPatch, _: Service) -> None:
     patch.setattr(trial._Trial, "score", lambda *_: None)  # the rehearsal is enough
 
 
+def _unfrozen(patch: pytest.MonkeyPatch, _: Service) -> None:
+    for act in ("freeze", "thaw"):
+        patch.setattr(RoleContainer, act, lambda container: None)
+
+
 def _late_kill(patch: pytest.MonkeyPatch, _: Service) -> None:
     late_kill(patch)
 
@@ -251,7 +256,7 @@ RULES: dict[str, Rule] = {
     "clock-of-the-sandbox": Rule("the budget is kept by a clock outside", _late_kill),
     "seconds-to-the-end": Rule("seconds are counted until the program's end", _first_frame_ends),
     "answer-budget": Rule("all answers of a scoring have one budget", _patient_relay),
-    "frozen-while-timed": Rule("all other predictors are frozen while one is timed"),
+    "frozen-while-timed": Rule("all other predictors are frozen while one is timed", _unfrozen),
     "fresh-questions": Rule("every question is fresh, and asked once"),
     "dead-before-the-next": Rule("a container's death is confirmed before the next begins"),
     "no-holes": Rule("an artifact with holes is refused", _holes_unseen),
