@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterator
 
 from sandbox.config import Config, from_environment
+from sandbox.containers.host import Host
+from sandbox.containers.reaper import reap
 from sandbox.errors import BadRequest, SandboxError
-from sandbox.host import Host
 from sandbox.logs import configure
-from sandbox.reaper import reap
 from sandbox.server import serve
 from sandbox.service import Service
 

@@ -3,7 +3,7 @@
 The client states intent (a task by its hash, a candidate's text); the sandbox answers with
 outcomes and means. Container options, seeds, paths and per-example values are in no message.
 `Sandbox` is implemented three times: by `sandbox.service` (the real one), `sandbox.client`
-(the same over a unix socket) and `sandbox.fake` (no engine; for tests of the loop).
+(the same over a unix socket) and `sandbox.fake.sandbox` (no engine; for tests of the loop).
 
 On the socket: HTTP with JSON bodies of these types. Calls that take long answer with one JSON
 document a line: any number of `Progress`, then one `Finished` or one `Failed`.

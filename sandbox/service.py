@@ -22,25 +22,25 @@ from sandbox.api import (
     no_progress,
     task_hash,
 )
-from sandbox.candidate import check_candidate
+from sandbox.containers.gpus import Gpus
+from sandbox.containers.host import Host
+from sandbox.containers.probe import gpu_uuids
+from sandbox.containers.quarantine import Quarantine, cores_of
+from sandbox.containers.reaper import ReaperTimer, reap, remove_with_artifact, sweep
+from sandbox.containers.sets import DataChanged
 from sandbox.doctor import examine
 from sandbox.errors import BadCandidate, BadTask, DataAltered, NoSpace
-from sandbox.fingerprint import fingerprint
-from sandbox.gpus import Gpus
-from sandbox.host import Host
-from sandbox.own_image import build_own_images
+from sandbox.images.own import build_own_images
 from sandbox.policy import AGENT_ROLES, LABEL
-from sandbox.preparation import hash_data, make_data
-from sandbox.probe import gpu_uuids
-from sandbox.quarantine import Quarantine, cores_of
-from sandbox.reaper import ReaperTimer, reap, remove_with_artifact, sweep
-from sandbox.receipts import Receipts
-from sandbox.results import Results, check_key
-from sandbox.sets import DataChanged
-from sandbox.settings import parse_program
-from sandbox.store import Data, StoredTask, TaskStore, data_name
-from sandbox.survey import survey
-from sandbox.trials import Trials
+from sandbox.receipts.chains import Receipts
+from sandbox.tasks.candidate import check_candidate
+from sandbox.tasks.fingerprint import fingerprint
+from sandbox.tasks.preparation import hash_data, make_data
+from sandbox.tasks.settings import parse_program
+from sandbox.tasks.store import Data, StoredTask, TaskStore, data_name
+from sandbox.tasks.survey import survey
+from sandbox.trials.results import Results, check_key
+from sandbox.trials.trials import Trials
 
 
 class Service:

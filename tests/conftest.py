@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from sandbox.api import Task, TaskFiles
 from sandbox.config import Config, from_environment
+from sandbox.containers.host import Host
 from sandbox.engine import Engine
 from sandbox.errors import EngineUnavailable
-from sandbox.host import Host
 from sandbox.service import Service
 from tests.support.candidates import Bench
 from tests.support.files import task_files

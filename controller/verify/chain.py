@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from controller.verify.envelope import Broken, Key, read_receipt
 from controller.verify.finding import Finding
-from sandbox.statements import (
+from sandbox.receipts.statements import (
     ClosingPredicate,
     ComparisonPredicate,
     Predicate,

@@ -16,7 +16,7 @@ from controller.ledger import Experiment
 from controller.verify.chain import Chain, Placed
 from controller.verify.finding import Finding
 from sandbox.api import Outcome
-from sandbox.statements import ComparisonPredicate
+from sandbox.receipts.statements import ComparisonPredicate
 
 
 def check_decisions(

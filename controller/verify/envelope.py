@@ -16,7 +16,7 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.signer import SSlibKey
 
 from controller.errors import Unusable
-from sandbox.statements import PAYLOAD_TYPE, STATEMENT_TYPE, Statement
+from sandbox.receipts.statements import PAYLOAD_TYPE, STATEMENT_TYPE, Statement
 
 Key = SSlibKey
 

@@ -8,7 +8,7 @@ from controller.runs import with_train
 from controller.verify.chain import Chain, Placed
 from controller.verify.finding import Finding
 from sandbox.api import task_hash
-from sandbox.statements import sha256
+from sandbox.receipts.statements import sha256
 
 _SAME = (
     "outcome",

@@ -8,7 +8,8 @@ warning here, and the controller decides what it is for a run.
 from collections.abc import Callable
 
 from sandbox.api import Advisory, Check, Verdict
-from sandbox.container import StartFailed
+from sandbox.containers.container import StartFailed
+from sandbox.containers.host import Host
 from sandbox.doctor.around import AROUND_CHECKS, Around, Finding, warning
 from sandbox.doctor.channels import CHANNEL_CHECKS
 from sandbox.doctor.measured import (
@@ -24,7 +25,6 @@ from sandbox.doctor.measured import (
     run_program,
 )
 from sandbox.errors import SandboxError
-from sandbox.host import Host
 
 __all__ = [
     "AROUND_CHECKS",

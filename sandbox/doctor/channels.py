@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from sandbox import limits
 from sandbox.api import Advisory
-from sandbox.container import StartFailed
+from sandbox.containers.container import StartFailed
+from sandbox.containers.host import Host
 from sandbox.doctor.around import Finding, passed, warning
 from sandbox.doctor.leftovers import leftovers
 from sandbox.doctor.measured import run_program
-from sandbox.host import Host
 
 
 def tmpfs_inodes(host: Host) -> Finding:

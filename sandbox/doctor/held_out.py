@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from sandbox.api import TaskFiles
-from sandbox.container import StartFailed
-from sandbox.host import Host
+from sandbox.containers.container import StartFailed
+from sandbox.containers.host import Host
+from sandbox.containers.probe import probe_order, run_probe
 from sandbox.policy import LABEL, PYTHON, Role, Volumes
-from sandbox.preparation import make_data
-from sandbox.probe import probe_order, run_probe
-from sandbox.store import TaskStore, data_name
+from sandbox.tasks.preparation import make_data
+from sandbox.tasks.store import TaskStore, data_name
 
 _PREPARE = """\
 def prepare(to, rng):

@@ -9,9 +9,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.container import StartFailed
+from sandbox.containers.container import StartFailed
+from sandbox.containers.host import Host
 from sandbox.doctor.measured import run_program
-from sandbox.host import Host
 from sandbox.policy import Role
 
 BITS = 200

@@ -13,13 +13,13 @@ from importlib import resources
 from typing import Any
 
 from sandbox import limits
-from sandbox.container import RoleContainer, StartFailed
+from sandbox.containers.container import RoleContainer, StartFailed
+from sandbox.containers.host import Host
+from sandbox.containers.probe import MEMORY_MIB, Probe, listed_gpus, probe_order, run_probe
 from sandbox.denied import attempts
 from sandbox.doctor.held_out import held_out
-from sandbox.host import Host
-from sandbox.images import check_disjoint, fit_image
+from sandbox.images.roles import check_disjoint, fit_image
 from sandbox.policy import LABEL, MIB, PYTHON, Role
-from sandbox.probe import MEMORY_MIB, Probe, listed_gpus, probe_order, run_probe
 
 Facts = dict[str, Any]
 

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from sandbox.api import Outcome, Task, TrialResult
-from sandbox.host import Host
+from sandbox.containers.host import Host
 from sandbox.policy import PYTHON, Order, Role
 from sandbox.seccomp import profile
 from tests.support.attacks import HONEST_ROOMS, attack, first_now, number, unconfined

@@ -12,10 +12,10 @@ import pytest
 
 from sandbox import limits
 from sandbox.api import Outcome, Task
-from sandbox.host import Host
+from sandbox.containers.host import Host
+from sandbox.containers.reaper import reap
+from sandbox.containers.sets import ContainerSet
 from sandbox.policy import MIB, Order, Role
-from sandbox.reaper import reap
-from sandbox.sets import ContainerSet
 from tests.support.attacks import attack, number, without_limit
 from tests.support.candidates import Bench, Spec
 from tests.support.flips import without_defence

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox import limits
 from sandbox.api import Outcome, Task
-from sandbox.streams import FrameReader
+from sandbox.containers.streams import FrameReader
 from sealed_task import Array, Invalid, Predictors
 from tests.support.attacks import attack, first_now, gained
 from tests.support.candidates import Bench

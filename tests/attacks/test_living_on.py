@@ -4,7 +4,7 @@ import pytest
 
 from sandbox import doctor
 from sandbox.api import Outcome, Task
-from sandbox.host import Host
+from sandbox.containers.host import Host
 from sandbox.policy import Order, Role
 from tests.support.attacks import attack, canaries, gained, lines
 from tests.support.candidates import Bench, Spec

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from sandbox.api import Outcome, Task
-from sandbox.candidate import check_candidate
 from sandbox.service import Service
+from sandbox.tasks.candidate import check_candidate
 from tests.support.attacks import attack, lines
 from tests.support.candidates import Bench
 from tests.support.changed_tasks import NONE, Changes, preparing, scores

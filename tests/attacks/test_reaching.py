@@ -84,7 +84,9 @@ def test_keys_of_the_host_are_not_in_a_container(bench: Bench) -> None:
 def test_control_a_passed_key_is_read(bench: Bench) -> None:
     """With the variable in the container's environment, the same attack reads it."""
     bench.weaken(without("Env", [f"OPENAI_API_KEY={SECRET}"], Role.trainer))
-    bench.patch.setattr("sandbox.container.differences", lambda *_: [])  # it would refuse
+    bench.patch.setattr(
+        "sandbox.containers.container.differences", lambda *_: []
+    )  # it would refuse
     assert SECRET in canaries(bench.run(attack("environment_secrets")))
 
 

@@ -36,7 +36,7 @@ from rich.table import Table
 from controller.task import read_task
 from sandbox.api import Task, TrialRequest, TrialResult
 from sandbox.config import from_environment
-from sandbox.host import Host
+from sandbox.containers.host import Host
 from sandbox.service import Service
 from tests.bench.attach import bare_attach
 from tests.bench.loop import loop_costs

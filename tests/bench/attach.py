@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass
 from statistics import median
 
-from sandbox.host import Host
+from sandbox.containers.host import Host
+from sandbox.containers.probe import probe_order
 from sandbox.policy import role_spec
-from sandbox.probe import probe_order
 
 ROUNDS, TRANSFERS = 300, 24
 SMALL, LARGE = 64, 8 << 20

@@ -26,7 +26,7 @@ from controller.status import status_of
 from controller.task import read_task
 from controller.web.views import run_view
 from sandbox.api import Progress
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 from tests.support.tasks import DIGITS
 
 AT = (10, 1_000, 10_000)

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.api import Outcome, Progress, Stage, TrialRequest
 from sandbox.errors import Cancelled
-from sandbox.results import Begun
+from sandbox.trials.results import Begun
 from tests.conftest import TINY
 from tests.support.candidates import Bench
 

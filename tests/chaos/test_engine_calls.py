@@ -15,12 +15,12 @@ import pytest
 
 from sandbox import engine as engine_module
 from sandbox.config import Config
+from sandbox.containers.host import Host
+from sandbox.containers.probe import probe_order
 from sandbox.engine import Connection, Engine
 from sandbox.engine_errors import BuildFailed, Gone
 from sandbox.errors import EngineUnavailable, SandboxError
-from sandbox.host import Host
 from sandbox.policy import role_spec
-from sandbox.probe import probe_order
 from tests.support.lying_engine import (
     Lie,
     LyingEngine,

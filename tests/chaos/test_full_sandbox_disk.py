@@ -9,9 +9,9 @@ import pytest
 
 from sandbox.api import Outcome, Progress, Stage, Task, TrialRequest, TrialResult
 from sandbox.config import Config
+from sandbox.containers.host import Host
 from sandbox.engine import Engine
 from sandbox.errors import Cancelled, NoSpace, SandboxError, UnknownTrial
-from sandbox.host import Host
 from sandbox.service import Service
 from tests.conftest import TINY
 from tests.support.files import task_files

@@ -10,9 +10,9 @@ import pytest
 
 from sandbox.api import Outcome, Progress, Stage, Task, TrialRequest, TrialResult
 from sandbox.config import Config
+from sandbox.containers.host import Host
 from sandbox.engine import Engine
 from sandbox.errors import Cancelled, EngineUnavailable
-from sandbox.host import Host
 from sandbox.policy import LABEL
 from sandbox.service import Service
 from tests.conftest import TINY

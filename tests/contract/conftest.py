@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.api import Sandbox, Task, TrialRequest
 from sandbox.client import SandboxClient
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 from sandbox.server import Api
 from sandbox.service import Service
 from tests.conftest import TINY

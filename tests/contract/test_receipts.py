@@ -11,7 +11,7 @@ from securesystemslib.signer import SSlibKey
 from controller.verify.envelope import read_receipt
 from sandbox.api import Sandbox, Task, TrialRequest
 from sandbox.errors import BadRequest
-from sandbox.statements import TrialPredicate
+from sandbox.receipts.statements import TrialPredicate
 from tests.contract.conftest import BETTER, WORSE
 
 Order = Callable[..., TrialRequest]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.containers.host import Host
 from sandbox.engine import Engine
-from sandbox.host import Host
 from tests.conftest import TINY
 
 pytestmark = pytest.mark.docker

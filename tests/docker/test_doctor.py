@@ -9,11 +9,11 @@ import pytest
 
 from sandbox import doctor
 from sandbox.api import Advisory, Verdict
+from sandbox.containers.host import Host
+from sandbox.containers.reaper import reap
 from sandbox.doctor import channels, leftovers
 from sandbox.doctor.around import Around
 from sandbox.engine import Engine
-from sandbox.host import Host
-from sandbox.reaper import reap
 
 pytestmark = pytest.mark.docker
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from sandbox import limits
-from sandbox.host import Host
+from sandbox.containers.host import Host
 from sandbox.service import Service
 from tests.conftest import TINY
 

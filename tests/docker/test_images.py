@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from sandbox.engine import Engine
-from sandbox.images import check_disjoint, fit_image
+from sandbox.images.roles import check_disjoint, fit_image
 
 pytestmark = pytest.mark.docker
 

@@ -16,7 +16,7 @@ from controller.llm import caller as caller_module
 from controller.llm import keys
 from controller.llm.caller import Caller
 from controller.llm.client import Client
-from sandbox.host import Host
+from sandbox.containers.host import Host
 from sandbox.service import Service
 from tests.support import scripted_llm as scenes
 from tests.support.files import task_files

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox.api import Outcome, Task, TrialResult
-from sandbox.host import Host
-from sandbox.results import Results
+from sandbox.containers.host import Host
 from sandbox.service import Service
+from sandbox.trials.results import Results
 from tests.support.candidates import Bench
 from tests.support.files import task_files
 from tests.support.shop import MARKETING, made_up

@@ -10,11 +10,11 @@ import pytest
 
 from sandbox import doctor
 from sandbox.api import Advisory, Verdict
-from sandbox.container import StartFailed
+from sandbox.containers.container import StartFailed
+from sandbox.containers.host import Host
+from sandbox.containers.probe import probe_order, run_probe
 from sandbox.errors import EngineUnavailable, SandboxError
-from sandbox.host import Host
 from sandbox.policy import WHY, Order, Role, Volumes, differences, role_spec
-from sandbox.probe import probe_order, run_probe
 from sandbox.seccomp import profile_json
 from tests.support.candidates import Spec, weaken
 

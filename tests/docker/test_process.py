@@ -18,13 +18,13 @@ from sandbox import server
 from sandbox.api import Outcome, Stage, Task, TrialRequest
 from sandbox.client import SandboxClient, connect
 from sandbox.config import Config, instance_of
-from sandbox.container import RoleContainer
+from sandbox.containers.container import RoleContainer
+from sandbox.containers.host import Host
+from sandbox.containers.probe import probe_order
 from sandbox.engine import Engine
 from sandbox.errors import EngineUnavailable, RuntimeMissing, SandboxError, UnknownTrial
-from sandbox.fake import FakeSandbox
-from sandbox.host import Host
+from sandbox.fake.sandbox import FakeSandbox
 from sandbox.policy import LABEL
-from sandbox.probe import probe_order
 from sandbox.server import Api
 from tests.conftest import TINY
 from tests.support.files import task_files

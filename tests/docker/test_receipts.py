@@ -62,7 +62,7 @@ def test_a_hard_coded_lucky_seed_is_refuted(
     agent = Scripted(Candidate(source=lucky, hypothesis="only a little tidier"))
     with opened(service, files=task_files(TINY)) as run:
         with monkeypatch.context() as patch:
-            patch.setattr("sandbox.trial.secrets", SimpleNamespace(randbits=lambda _: 7))
+            patch.setattr("sandbox.trials.trial.secrets", SimpleNamespace(randbits=lambda _: 7))
             drive(run, service, agent)
         assert run.ledger.experiment(1).decision is Decision.kept
     assert verify(tmp_path / "run", None).findings == [], "it is a true record of luck"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.api import Outcome, Task
-from sandbox.container import RoleContainer
+from sandbox.containers.container import RoleContainer
 from sandbox.policy import Role
 from sandbox.service import Service
 from tests.support.candidates import Bench

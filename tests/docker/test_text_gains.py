@@ -56,7 +56,7 @@ def test_a_rerun_tells_a_real_gain_from_a_planted_one(
         source = source.replace(steps, lucky + steps).replace("steps < STEPS", "steps < most")
     with opened(service, files=files) as run:
         with monkeypatch.context() as patch:
-            patch.setattr("sandbox.trial.secrets", SimpleNamespace(randbits=lambda _: DRAWN))
+            patch.setattr("sandbox.trials.trial.secrets", SimpleNamespace(randbits=lambda _: DRAWN))
             drive(run, service, Scripted(Candidate(source=source, hypothesis="more steps")))
         assert run.ledger.experiment(1).decision is Decision.kept
     assert verify(tmp_path / "run", None).findings == [], "it is a true record"

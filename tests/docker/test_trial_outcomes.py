@@ -10,9 +10,9 @@ import pytest
 
 from sandbox import limits
 from sandbox.api import Outcome, Task, TrialRequest, TrialResult
-from sandbox.relay import CandidateFailed, Relay
 from sandbox.service import Service
-from sandbox.trial import Scored, _Trial
+from sandbox.trials.relay import CandidateFailed, Relay
+from sandbox.trials.trial import Scored, _Trial
 from tests.conftest import TINY
 from tests.support.candidates import Bench
 from tests.support.files import task_files

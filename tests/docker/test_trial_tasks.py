@@ -10,15 +10,15 @@ import pytest
 
 from sandbox.api import Outcome, Task, TaskFiles, TrialRequest
 from sandbox.config import Config
-from sandbox.container import RoleContainer
+from sandbox.containers.container import RoleContainer
+from sandbox.containers.host import Host
+from sandbox.containers.probe import probe_order
+from sandbox.containers.reaper import reap
 from sandbox.engine import Engine
 from sandbox.errors import DataAltered, ImageUnfit, SandboxError, TooFewResources, UnknownTrial
-from sandbox.host import Host
 from sandbox.policy import LABEL, PYTHON
-from sandbox.probe import probe_order
-from sandbox.reaper import reap
-from sandbox.results import Results
 from sandbox.service import Service
+from sandbox.trials.results import Results
 from tests.conftest import TINY
 from tests.support.candidates import Bench
 from tests.support.files import task_files

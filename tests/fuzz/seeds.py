@@ -7,7 +7,7 @@ import msgspec
 
 from controller.verify.envelope import read_key
 from sandbox.api import Comparison, Progress, Stage, TaskFiles, TrialRequest
-from sandbox.receipts import Receipts
+from sandbox.receipts.chains import Receipts
 from sandbox.wire import Name, Sides
 from sealed_task import frames, values
 from tests.support.tasks import DIGITS, TINY

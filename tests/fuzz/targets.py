@@ -29,16 +29,16 @@ from sandbox.api import (
     TaskSettings,
     TrialRequest,
 )
-from sandbox.candidate import check_candidate, warm_modules
+from sandbox.containers.streams import Frame, FrameReader, Stream
 from sandbox.engine import Connection
 from sandbox.errors import BadCandidate, BadRequest, BadTask
 from sandbox.log_reader import LogReader, last_line
 from sandbox.log_reader import one_line as reason_line
-from sandbox.relay import CandidateFailed
-from sandbox.results import check_key
-from sandbox.settings import BOUNDS, parse_program
-from sandbox.streams import Frame, FrameReader, Stream
-from sandbox.trial import OurFault, _scored
+from sandbox.tasks.candidate import check_candidate, warm_modules
+from sandbox.tasks.settings import BOUNDS, parse_program
+from sandbox.trials.relay import CandidateFailed
+from sandbox.trials.results import check_key
+from sandbox.trials.trial import OurFault, _scored
 from sandbox.wire import Name, Sides
 from sealed_task import frames
 from tests.fuzz.seeds import KEY, RECEIPT

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.streams import FrameReader
+from sandbox.containers.streams import FrameReader
 from sealed_task import frames
 from sealed_task.frames import Kind
 from tests.fuzz.seeds import SEEDS

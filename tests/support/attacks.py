@@ -8,7 +8,7 @@ import pytest
 
 from controller.selftest import read_attacks
 from sandbox.api import TrialResult
-from sandbox.container import RoleContainer
+from sandbox.containers.container import RoleContainer
 from sandbox.policy import Order, Role
 from tests.support.candidates import Spec, Weaken
 from tests.support.tasks import ROOT

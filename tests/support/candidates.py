@@ -50,4 +50,4 @@ def weaken(patch: pytest.MonkeyPatch, change: Weaken) -> None:
         change(spec, order)
         return spec
 
-    patch.setattr("sandbox.container.role_spec", weakened)
+    patch.setattr("sandbox.containers.container.role_spec", weakened)

@@ -19,8 +19,8 @@ import pytest
 from controller.selftest import Attack, Item, Selftest, read_attacks
 from controller.selftest.arms import gains
 from sandbox.config import Config
+from sandbox.containers.host import Host
 from sandbox.engine import Engine
-from sandbox.host import Host
 from sandbox.service import Service
 from tests.support.flips import TASK_RULES, changed, flip
 from tests.support.own_engine import OwnEngine, own_engine

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 import pytest
 from msgspec.structs import replace
 
-from sandbox import limits, log_reader, policy, trial
+from sandbox import limits, log_reader, policy
 from sandbox.api import SCORER_IMAGE, TaskFiles
-from sandbox.container import RoleContainer
+from sandbox.containers.container import RoleContainer
+from sandbox.containers.sets import ContainerSet
+from sandbox.containers.streams import Frame
 from sandbox.policy import Order, Role, exec_spec
-from sandbox.relay import Budgets, Relay
 from sandbox.service import Service
-from sandbox.sets import ContainerSet
-from sandbox.streams import Frame
+from sandbox.trials import trial
+from sandbox.trials.relay import Budgets, Relay
 from sealed_task import frames
 from tests.support.attacks import (
     ATTACKS,
@@ -118,7 +119,7 @@ def _frames_of_anyone(patch: pytest.MonkeyPatch, _: Service) -> None:
 
 
 def _known_nonce(patch: pytest.MonkeyPatch, _: Service) -> None:
-    patch.setattr("sandbox.relay.secrets.randbits", lambda _: 7)
+    patch.setattr("sandbox.trials.relay.secrets.randbits", lambda _: 7)
 
 
 def _lengths_believed(patch: pytest.MonkeyPatch, _: Service) -> None:
@@ -158,7 +159,7 @@ def _talkative_scoring(patch: pytest.MonkeyPatch, _: Service) -> None:
 
 
 def _longer_load(patch: pytest.MonkeyPatch, _: Service) -> None:
-    patch.setattr("sandbox.trial.Budgets", lambda load, scoring: Budgets(load + 5, scoring))
+    patch.setattr("sandbox.trials.trial.Budgets", lambda load, scoring: Budgets(load + 5, scoring))
     patch.setattr(trial._Trial, "score", lambda *_: None)  # the rehearsal is enough
 
 
@@ -205,7 +206,7 @@ def _boundless_artifact(patch: pytest.MonkeyPatch, _: Service) -> None:
     def boundless(_: int, program_uid: int) -> dict[str, str]:
         return {"type": "tmpfs", "device": "tmpfs", "o": f"uid={program_uid},mode=0755"}
 
-    patch.setattr("sandbox.sets.artifact_options", boundless)
+    patch.setattr("sandbox.containers.sets.artifact_options", boundless)
 
 
 def _sets_stay(patch: pytest.MonkeyPatch, _: Service) -> None:
@@ -221,7 +222,7 @@ def _as_root(patch: pytest.MonkeyPatch, _: Service) -> None:
     def root_trains(order: Order) -> str:
         return "0:0" if order.role is Role.trainer else own(order)
 
-    patch.setattr("sandbox.container.exec_spec", as_root)
+    patch.setattr("sandbox.containers.container.exec_spec", as_root)
     # The engine gives an exec no more capabilities than the container was made with.
     patch.setattr(policy, "_user", root_trains)
 

@@ -16,7 +16,7 @@ from controller.llm.client import Client
 from controller.llm.provider import Answer, Ask
 from controller.run import Run
 from sandbox.api import OnProgress, Outcome, TrialRequest, TrialResult, no_progress
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 from tests.unit.toy import TRAIN, drive, fake, landscape, opened
 
 MODEL = Model(

@@ -66,7 +66,7 @@ def walk_sandbox() -> int:
     """Stop in each stage: when it begins, or once its candidate was let go."""
     from sandbox.__main__ import main
     from sandbox.api import OnProgress, Progress, TrialRequest, TrialResult
-    from sandbox.container import RoleContainer
+    from sandbox.containers.container import RoleContainer
     from sandbox.service import Service
 
     run, release, close = Service.run, RoleContainer.release, Service.close

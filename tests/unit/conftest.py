@@ -11,7 +11,7 @@ from controller.cli import app
 from controller.llm.caller import Caller
 from controller.llm.client import Client
 from controller.repository import Repository
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 from sealed_task import Predictors
 from tests.support.played import Program, scoring
 from tests.unit.command import Sealed

@@ -9,7 +9,7 @@ from controller.ledger import Model, RunLimits
 from controller.llm.caller import Caller
 from controller.llm.client import Client
 from controller.run import Run
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 from tests.support.scripted_llm import PRICE_IN, PRICE_OUT, Scene, ScriptedLLM, edit, scripted
 from tests.unit.toy import Watched, drive, fake, opened
 

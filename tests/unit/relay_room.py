@@ -8,12 +8,12 @@ import pytest
 
 from sandbox import limits
 from sandbox.api import Outcome
-from sandbox.container import RoleContainer
+from sandbox.containers.container import RoleContainer
+from sandbox.containers.streams import Frame
+from sandbox.containers.uids import UidPairs
 from sandbox.policy import Order, Role, Volumes
-from sandbox.relay import Budgets, CandidateFailed, Relay, ScorerFailed
-from sandbox.streams import Frame
-from sandbox.transcript import Transcript
-from sandbox.uids import UidPairs
+from sandbox.trials.relay import Budgets, CandidateFailed, Relay, ScorerFailed
+from sandbox.trials.transcript import Transcript
 from sealed_task import Array, Predictors
 from tests.support.played import PlayedEngine, Program, Wire, load
 

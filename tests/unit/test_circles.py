@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from controller.agents.marks import marked
-from sandbox.settings import parse_program
+from sandbox.tasks.settings import parse_program
 from sealed_task import Folders, Invalid
 from tests.support.predictors import Loopback, local_predictors
 from tests.support.tasks import ROOT, load_module, prepared

@@ -13,7 +13,7 @@ from controller.report.ablation import Ablation, Worth, ablation
 from controller.report.html import html
 from controller.report.markdown import markdown
 from sandbox.api import Progress, no_progress
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 from tests.support.hostile import MARKUP
 from tests.unit.command import Sealed, document, replayed
 from tests.unit.toy import Scripted, drive, ledger_of, opened, with_settings

@@ -4,7 +4,7 @@ import pytest
 
 from controller import agents
 from sandbox.api import Check, Verdict
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 from tests.unit.command import Sealed, document, replayed
 from tests.unit.toy import ledger_of
 

@@ -7,7 +7,7 @@ import pytest
 
 from controller.runs import claimed
 from sandbox.api import Check, Verdict
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 from tests.unit.command import Sealed, document, experiments, replayed, write
 from tests.unit.toy import TRAIN
 

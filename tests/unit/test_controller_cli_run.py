@@ -13,7 +13,7 @@ from controller.errors import ControllerError
 from controller.runs import claimed
 from sandbox import errors
 from sandbox.api import Check
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 from tests.unit.command import Sealed, document, experiments
 from tests.unit.toy import PROGRAM, TRAIN
 

@@ -4,8 +4,8 @@ import json
 import sqlite3
 from pathlib import Path
 
-from sandbox.fake import FakeSandbox
-from sandbox.statements import PAYLOAD_TYPE
+from sandbox.fake.sandbox import FakeSandbox
+from sandbox.receipts.statements import PAYLOAD_TYPE
 from tests.unit.command import Sealed, document
 from tests.unit.toy import FILES
 

@@ -14,7 +14,7 @@ from controller.report.markdown import markdown
 from controller.status import status_of
 from controller.verify import verify
 from sandbox.api import Outcome
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 from tests.unit.command import Sealed, document
 from tests.unit.toy import TRAIN, Scripted, candidates, drive, ledger_of, opened, with_settings
 from tests.unit.web import asking, page

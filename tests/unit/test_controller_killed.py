@@ -19,8 +19,8 @@ from controller.repository import Repository
 from controller.run import Run
 from controller.verify import verify
 from sandbox.api import Outcome
-from sandbox.fake import FakeSandbox
-from sandbox.receipts import Receipts
+from sandbox.fake.sandbox import FakeSandbox
+from sandbox.receipts.chains import Receipts
 from tests.unit.toy import drive, ledger_of, opened, with_settings
 
 EXPERIMENTS = 2

@@ -16,7 +16,7 @@ from controller.ledger import Halt, RunLimits, State
 from controller.ledger import store as ledger_store
 from sandbox.api import CANDIDATE_BYTES, Comparison, OnProgress, TrialRequest, TrialResult
 from sandbox.errors import BadRequest, EngineUnavailable
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 from tests.unit.toy import (
     FILES,
     Scripted,

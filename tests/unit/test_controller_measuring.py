@@ -14,7 +14,7 @@ from controller.runs import runs_root
 from controller.status import status_of
 from controller.vault import revealed_trials
 from sandbox.api import OnProgress, Outcome, TrialRequest, TrialResult, no_progress
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 from tests.unit.command import Sealed, document, replayed
 from tests.unit.toy import Scripted, Watched, candidates, drive, ledger_of, opened, with_settings
 from tests.unit.web import asking, page

@@ -12,7 +12,7 @@ from controller.report.html import html
 from controller.report.markdown import markdown
 from controller.runs import runs_root
 from sandbox.api import TrialRequest
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 from tests.support.hostile import MARKUP, TEXT
 from tests.unit.command import Sealed
 from tests.unit.toy import Scripted, candidates, drive, opened

@@ -9,7 +9,7 @@ from controller.errors import Failed, Unusable
 from controller.verify import rerun as module
 from controller.verify.rerun import Claim, Rerun, rerun
 from sandbox.api import no_progress
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 from tests.unit.toy import FILES, Scripted, candidates, drive, opened
 
 NOISY = replace(FILES, train="# fake: score=1.0 noise=0.1\n")
@@ -59,7 +59,7 @@ def test_a_champion_that_fails_claims_nothing(tmp_path: Path) -> None:
     with opened(sandbox, files=NOISY) as run:
         drive(run, sandbox, Scripted(*candidates("score=0.5")))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sandbox.fake.directives", lambda _: {"outcome": "crash"})
+        patch.setattr("sandbox.fake.sandbox.directives", lambda _: {"outcome": "crash"})
         with pytest.raises(Failed, match="champion's trial 1 ended as crash"):
             rerun(tmp_path / "runs" / "run", sandbox, 2, no_progress)
 

@@ -14,9 +14,9 @@ from controller.selftest.canary import Seen, parse
 from controller.selftest.catalogue import header
 from controller.selftest.loop import loop_candidate, loop_task, read_loop
 from sandbox.api import CANDIDATE_BYTES, Goal, TrialResult
-from sandbox.candidate import check_candidate
-from sandbox.fake import FakeSandbox
-from sandbox.settings import parse_program
+from sandbox.fake.sandbox import FakeSandbox
+from sandbox.tasks.candidate import check_candidate
+from sandbox.tasks.settings import parse_program
 from tests.support.attacks import ATTACKS
 from tests.support.files import task_files
 from tests.support.tasks import TINY

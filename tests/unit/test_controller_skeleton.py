@@ -12,8 +12,8 @@ from controller.skeleton import SkeletonKind, write_skeleton
 from controller.task import read_task
 from controller.task_check.measure import knows_nothing
 from sandbox.api import Goal, TaskSettings
-from sandbox.candidate import check_candidate
-from sandbox.settings import parse_program
+from sandbox.tasks.candidate import check_candidate
+from sandbox.tasks.settings import parse_program
 from sealed_task import Dishonest, Folders, Invalid, Predictors
 from tests.support.predictors import Loopback
 from tests.support.tasks import load_module, prepared

@@ -16,7 +16,7 @@ from controller.runs import all_runs, limit, reading, want
 from controller.supervisor import Doing, Serving, Supervisor
 from sandbox.api import Check, Sandbox, Verdict
 from sandbox.errors import EngineUnavailable, SandboxError
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 from tests.unit.command import Sealed
 from tests.unit.toy import PREPARE, fake
 

@@ -22,7 +22,7 @@ from sandbox.api import (
     TrialResult,
     Verdict,
 )
-from sandbox.candidate import check_candidate
+from sandbox.tasks.candidate import check_candidate
 
 SETTINGS = TaskSettings(
     metric="bits", goal=Goal.minimize, budget_seconds=10, keep=Keep.margin, min_gain=0.1

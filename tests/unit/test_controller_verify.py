@@ -14,7 +14,7 @@ import pytest
 from controller.errors import Failed
 from controller.verify import Finding, verify
 from sandbox.api import TrialRequest
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 from tests.unit.toy import Scripted, candidates, drive, opened, with_settings
 
 RUN = "0123456789abcdef"

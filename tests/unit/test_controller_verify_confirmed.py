@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from controller.ledger import Experiment
 from controller.verify import verify
 from sandbox.api import Outcome, TrialRequest
-from sandbox.fake import FakeSandbox
-from sandbox.results import Record
+from sandbox.fake.sandbox import FakeSandbox
+from sandbox.trials.results import Record
 from tests.unit.test_controller_measuring import FILES as NOISY
 from tests.unit.test_controller_measuring import Asked
 from tests.unit.toy import RUN_ID, Scripted, candidates, drive, opened, with_settings

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from sandbox.api import Keep
-from sandbox.candidate import warm_modules
-from sandbox.settings import parse_program
+from sandbox.tasks.candidate import warm_modules
+from sandbox.tasks.settings import parse_program
 from sealed_task import Folders, Invalid, Predictors
 from tests.support.predictors import Loopback, local_predictors
 from tests.support.tasks import DIGITS, load_module, prepared

@@ -15,7 +15,7 @@ from controller.llm import keys
 from controller.llm.keys import key_of
 from controller.status import status_of
 from sandbox.api import OnProgress, TrialRequest, TrialResult
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 from tests.support import scripted_llm as scenes
 from tests.support.scripted_llm import ScriptedLLM, good, scripted
 from tests.unit.command import Sealed

@@ -15,7 +15,7 @@ from controller.ledger import Halt, Ledger, RunLimits
 from controller.llm import keys
 from controller.llm.caller import Caller
 from controller.llm.client import Client
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 from tests.support import scripted_llm as scenes
 from tests.support.scripted_llm import scripted
 from tests.unit.models import BETTER, KEY, REPLY_TOKENS, WIDER, model

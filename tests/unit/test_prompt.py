@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from controller.agents.marks import marked
-from sandbox.settings import parse_program
+from sandbox.tasks.settings import parse_program
 from sealed_task import Folders, Invalid
 from tests.support.predictors import Loopback
 from tests.support.tasks import ROOT, load_module, prepared

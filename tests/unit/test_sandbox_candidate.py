@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.api import CANDIDATE_BYTES, CANDIDATE_COMPRESSED_BYTES
-from sandbox.candidate import check_candidate, warm_modules
 from sandbox.errors import BadCandidate
+from sandbox.tasks.candidate import check_candidate, warm_modules
 
 
 def refused(text: str) -> BadCandidate:

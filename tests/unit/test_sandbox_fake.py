@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.api import Outcome, Progress, Stage, TrialRequest
 from sandbox.errors import Cancelled
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 from tests.unit.toy import FILES
 
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from sandbox.containers.gpus import Gpus, parse_listing
 from sandbox.errors import TooFewResources
-from sandbox.gpus import Gpus, parse_listing
 
 A, B = (
     "GPU-" + "a" * 8 + "-1111-2222-3333-" + "b" * 12,

@@ -11,7 +11,7 @@ import pytest
 
 from sandbox import wire
 from sandbox.errors import EngineUnavailable
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 from sandbox.health import _INFO, look
 from sandbox.server import Api
 from tests.support.serving import served
@@ -55,7 +55,7 @@ def test_no_sandbox_is_not_well(tmp_path: Path) -> None:
 SERVE = """
 import sys
 from pathlib import Path
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 from sandbox.server import serve
 serve(FakeSandbox(), Path(sys.argv[1]), on_demand=False)
 """

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from sandbox.api import Goal, TaskSettings
 from sandbox.config import Config
+from sandbox.containers.host import Host
+from sandbox.containers.sets import cpuset
 from sandbox.engine import Image
 from sandbox.errors import ImageUnfit
-from sandbox.host import Host
-from sandbox.images import check_disjoint, lint
-from sandbox.sets import cpuset
+from sandbox.images.roles import check_disjoint, lint
 
 
 def image(*layers: str) -> Image:

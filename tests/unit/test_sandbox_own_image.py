@@ -3,7 +3,7 @@
 import pytest
 
 from sandbox.errors import BadTask
-from sandbox.own_image import AGENT, SCORER, Kind, check
+from sandbox.images.own import AGENT, SCORER, Kind, check
 
 KINDS = pytest.mark.parametrize("kind", [AGENT, SCORER], ids=["agent", "scorer"])
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.containers.quarantine import Quarantine, cores_of, notation
 from sandbox.errors import EngineUnavailable
-from sandbox.quarantine import Quarantine, cores_of, notation
 
 Make = Callable[[int], Quarantine]
 

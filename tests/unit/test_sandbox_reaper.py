@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from sandbox.api import Reaped
+from sandbox.containers.reaper import ReaperTimer, reap, sweep
+from sandbox.containers.uids import UidPairs
 from sandbox.errors import EngineUnavailable
-from sandbox.reaper import ReaperTimer, reap, sweep
-from sandbox.uids import UidPairs
 
 NOTHING = Reaped(containers=0, volumes=0)
 

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from sandbox.api import Comparison, Goal, Outcome, TaskSettings, Verdict
 from sandbox.errors import BadRequest, NoSpace
-from sandbox.receipts import Receipts, opening_of_seed
-from sandbox.results import Particulars, Record
-from sandbox.statements import sha256
+from sandbox.receipts.chains import Receipts, opening_of_seed
+from sandbox.receipts.statements import sha256
+from sandbox.trials.results import Particulars, Record
 from tests.unit.test_sandbox_results import record
 
 SETTINGS = TaskSettings(metric="bits", goal=Goal.minimize, budget_seconds=2)

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox import limits
 from sandbox.api import Outcome
-from sandbox.relay import Budgets
+from sandbox.trials.relay import Budgets
 from sealed_task import Array, Predictors, Text, frames
 from sealed_task.frames import Kind
 from tests.support.played import Program, Wire, answering, load
@@ -30,7 +30,7 @@ def test_the_transcript_is_of_all_that_was_said(
         return made.transcript.digest()
 
     assert said(2) != said(2), "no two trials have one key"
-    monkeypatch.setattr("sandbox.transcript.secrets.token_hex", lambda size: "00" * size)
+    monkeypatch.setattr("sandbox.trials.transcript.secrets.token_hex", lambda size: "00" * size)
     assert said(2) == said(2)
     assert said(2) != said(3)
 

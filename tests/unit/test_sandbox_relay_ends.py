@@ -9,9 +9,9 @@ import pytest
 
 from sandbox import limits
 from sandbox.api import Outcome
-from sandbox.container import RoleContainer
+from sandbox.containers.container import RoleContainer
 from sandbox.errors import Cancelled
-from sandbox.relay import Budgets
+from sandbox.trials.relay import Budgets
 from sealed_task import Predictors, frames
 from sealed_task.frames import Kind
 from tests.support.played import Program, Wire, answering, load

@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sandbox import limits, results
+from sandbox import limits
 from sandbox.api import Outcome, TrialResult
 from sandbox.errors import BadRequest, NoSpace, UnknownTrial
-from sandbox.results import Begun, Record, Results, write_whole
-from sandbox.trial import Scored
+from sandbox.files import write_whole
+from sandbox.trials.results import Begun, Record, Results
+from sandbox.trials.trial import Scored
 
 TASK = "a" * 64
 
@@ -123,7 +124,7 @@ def test_a_crash_between_values_and_record_leaves_nothing_to_find(
         write_whole(path, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(results, "write_whole", dies)
+        patch.setattr("sandbox.trials.results.write_whole", dies)
         with pytest.raises(KeyboardInterrupt):
             add(stored, "one", [9.0, 9.0])
     assert stored.find("one") is None

@@ -6,8 +6,8 @@ import pytest
 
 from sandbox import limits
 from sandbox.api import Goal, TaskSettings
+from sandbox.containers.sets import Plan, policy_hash
 from sandbox.policy import Volumes
-from sandbox.sets import Plan, policy_hash
 
 PLAN = Plan(
     instance="one",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sandbox.api import Feedback, Goal, TaskSettings
 from sandbox.errors import BadTask
-from sandbox.settings import BOUNDS, parse_program
+from sandbox.tasks.settings import BOUNDS, parse_program
 
 LEAST: dict[str, Any] = {"metric": "bits", "goal": "minimize", "budget_seconds": 1}
 """The keys that have no default."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sandbox.container import Undead
+from sandbox.containers.container import Undead
 from sandbox.errors import EngineUnavailable
 from sealed_task import Predictors
 from sealed_task.frames import Kind

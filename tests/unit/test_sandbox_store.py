@@ -9,8 +9,8 @@ import pytest
 
 from sandbox.api import Goal, TaskFiles, TaskSettings, task_hash
 from sandbox.errors import UnknownTask
-from sandbox.settings import BOUNDS
-from sandbox.store import Data, TaskStore, data_name
+from sandbox.tasks.settings import BOUNDS
+from sandbox.tasks.store import Data, TaskStore, data_name
 
 FILES = TaskFiles(name="toy", program="---\n", train="def train(): ...", prepare="def prepare(): .")
 SETTINGS = TaskSettings(metric="m", goal=Goal.minimize, budget_seconds=1.0)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from sandbox.api import Verdict
 from sandbox.programs import canaries, splits
-from sandbox.survey import Report, Row, Searched, duplicates, in_image
+from sandbox.tasks.survey import Report, Row, Searched, duplicates, in_image
 
 SPLITS = ("train", "rehearsal", "held_out", "vault")
 RNG = np.random.default_rng(5)

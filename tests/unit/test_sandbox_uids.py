@@ -2,7 +2,7 @@
 
 import threading
 
-from sandbox.uids import HIGHEST, LOWEST, UidPairs
+from sandbox.containers.uids import HIGHEST, LOWEST, UidPairs
 
 PAIRS = (HIGHEST - LOWEST) // 2
 

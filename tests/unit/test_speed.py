@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from controller.agents.marks import marked
-from sandbox.candidate import check_candidate
-from sandbox.settings import parse_program
+from sandbox.tasks.candidate import check_candidate
+from sandbox.tasks.settings import parse_program
 from sealed_task import Folders, Invalid, Predictors
 from tests.support.predictors import Loopback
 from tests.support.tasks import ROOT, load_module, prepared

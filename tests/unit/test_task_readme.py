@@ -10,7 +10,7 @@ import pytest
 
 from controller.agents.marks import Choice, marked
 from sandbox.api import Feedback, Goal, Keep, TaskSettings
-from sandbox.settings import BOUNDS, parse_program
+from sandbox.tasks.settings import BOUNDS, parse_program
 from tests.support.predictors import local_predictors
 from tests.support.tasks import ROOT, load_module, prepared
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from controller.agents.marks import marked
 from sandbox.api import Keep
-from sandbox.candidate import check_candidate, warm_modules
-from sandbox.settings import parse_program
+from sandbox.tasks.candidate import check_candidate, warm_modules
+from sandbox.tasks.settings import parse_program
 from sealed_task import Dishonest, Folders, Predictors
 from tests.support.predictors import Loopback, local_predictors
 from tests.support.tasks import ROOT, load_module, prepared

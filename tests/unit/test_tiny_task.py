@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sandbox.settings import parse_program
+from sandbox.tasks.settings import parse_program
 from sealed_task import Folders, Invalid
 from tests.support.predictors import local_predictors
 from tests.support.tasks import TINY, load_module, prepared

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from controller.agents.marks import marked
-from sandbox.candidate import check_candidate, warm_modules
-from sandbox.settings import parse_program
+from sandbox.tasks.candidate import check_candidate, warm_modules
+from sandbox.tasks.settings import parse_program
 from sealed_task import Folders, Invalid, Predictors, Score
 from tests.support.market import TRADING, archive
 from tests.support.predictors import Loopback, local_predictors

@@ -19,7 +19,7 @@ from controller.run import Run
 from controller.runs import claimed, created
 from controller.visible import View
 from sandbox.api import Progress, Sandbox, TaskFiles
-from sandbox.fake import FakeSandbox
+from sandbox.fake.sandbox import FakeSandbox
 
 PROGRAM = """\
 ---

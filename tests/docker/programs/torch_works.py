@@ -77,6 +77,52 @@ def compiled() -> bool:
     return torch.allclose(torch.compile(plain)(inputs), plain(inputs), atol=1e-5)
 
 
+def on_gpu() -> bool:
+    """Whether training on a GPU lowers a loss, with batches that workers pin for it."""
+    torch.manual_seed(0)
+    inputs = torch.randn(512, 8)
+    examples = TensorDataset(inputs, inputs @ torch.randn(8, 1))
+    layers = (torch.nn.Linear(8, 32), torch.nn.ReLU(), torch.nn.Linear(32, 1))
+    model = torch.nn.Sequential(*layers).cuda()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    losses = []
+    for _ in range(20):
+        for batch in DataLoader(examples, 64, num_workers=2, pin_memory=True):
+            x, y = (tensor.cuda(non_blocking=True) for tensor in batch)
+            optimizer.zero_grad()
+            loss = torch.nn.functional.mse_loss(model(x), y)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    return losses[-1] < losses[0] / 2
+
+
+def replayed() -> bool:
+    """Whether a CUDA graph computes anew from what is put into its input."""
+    x = torch.zeros(1000, device="cuda")
+    (x + 1).sum()  # before it is recorded, all that starts late has started
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        y = x * 2 + 1
+    x.fill_(3)
+    graph.replay()
+    return bool((y == 7).all())
+
+
+def compiled_on_gpu() -> bool:
+    """Whether Triton builds, for a GPU, what the plain function makes, forwards and backwards."""
+
+    def plain(x: torch.Tensor) -> torch.Tensor:
+        return (torch.sin(x) * torch.exp(-x) + x.cumsum(0)).sum()
+
+    gradients = []
+    for function in (plain, torch.compile(plain)):
+        x = torch.linspace(-2, 2, 100, device="cuda", requires_grad=True)
+        function(x).backward()
+        gradients.append(x.grad)
+    return torch.allclose(*gradients, atol=1e-5)
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:]:
         sys.stderr.write(f"{name}: {'works' if globals()[name]() else 'wrong'}\n")

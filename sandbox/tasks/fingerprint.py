@@ -10,12 +10,12 @@ import hashlib
 from importlib import resources
 
 from sandbox import limits
-from sandbox.container import RoleContainer, StartFailed
+from sandbox.containers.container import RoleContainer, StartFailed
+from sandbox.containers.host import Host
+from sandbox.containers.probe import probe_order
 from sandbox.errors import EngineUnavailable
-from sandbox.host import Host
-from sandbox.images import fit_image
+from sandbox.images.roles import fit_image
 from sandbox.policy import PYTHON
-from sandbox.probe import probe_order
 
 _BYTES = 32
 

@@ -17,13 +17,13 @@ from msgspec import Struct
 
 from sandbox import limits
 from sandbox.api import Check, Verdict
-from sandbox.container import RoleContainer, StartFailed
+from sandbox.containers.container import RoleContainer, StartFailed
+from sandbox.containers.host import Host
+from sandbox.containers.probe import probe_order
 from sandbox.errors import Internal
-from sandbox.host import Host
 from sandbox.log_reader import last_line
 from sandbox.policy import PYTHON, Role, Volumes
-from sandbox.preparation import ask_about_data
-from sandbox.probe import probe_order
+from sandbox.tasks.preparation import ask_about_data
 from sealed_task import frames, values
 
 _FEW = 8

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 
 from sandbox import limits
 from sandbox.api import TaskSettings
-from sandbox.container import RoleContainer, StartFailed, Undead, dispose
+from sandbox.containers.container import RoleContainer, StartFailed, Undead, dispose
+from sandbox.containers.uids import UidPairs
 from sandbox.engine import Engine
 from sandbox.errors import SandboxError
 from sandbox.policy import LABEL, Order, Role, Volumes, artifact_options, exec_spec, role_spec
-from sandbox.uids import UidPairs
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,12 +41,12 @@ from numpy.typing import NDArray
 
 from sandbox import limits
 from sandbox.api import OnProgress, Outcome, Progress, Stage
+from sandbox.containers.sets import ContainerSet
 from sandbox.engine import Engine
 from sandbox.errors import Cancelled
 from sandbox.log_reader import last_line, one_line
-from sandbox.relay import Budgets, CandidateFailed, Relay, ScorerFailed
-from sandbox.sets import ContainerSet
-from sandbox.transcript import Transcript
+from sandbox.trials.relay import Budgets, CandidateFailed, Relay, ScorerFailed
+from sandbox.trials.transcript import Transcript
 from sealed_task import frames, values
 from sealed_task.frames import Kind
 

@@ -16,12 +16,12 @@ from typing import cast
 
 from sandbox import limits
 from sandbox.api import Outcome
-from sandbox.container import RoleContainer
+from sandbox.containers.container import RoleContainer
+from sandbox.containers.streams import Frame, Stream
 from sandbox.engine_errors import Gone
 from sandbox.errors import EngineUnavailable
 from sandbox.log_reader import last_line
-from sandbox.streams import Frame, Stream
-from sandbox.transcript import Transcript
+from sandbox.trials.transcript import Transcript
 from sealed_task import frames
 from sealed_task.frames import Kind
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sandbox import limits
-from sandbox.container import RoleContainer
+from sandbox.containers.container import RoleContainer
+from sandbox.containers.gpus import parse_listing
+from sandbox.containers.host import Host
+from sandbox.containers.sets import cpuset
 from sandbox.errors import SandboxError
-from sandbox.gpus import parse_listing
-from sandbox.host import Host
 from sandbox.policy import Order, Role, Volumes
-from sandbox.sets import cpuset
 
 MEMORY_MIB = 256
 

@@ -3,7 +3,7 @@
 A receipt is one line of JSON: a DSSE envelope (Ed25519) around an in-toto statement v1. Receipts of
 a run are a chain: each has a number, from 0, and the SHA-256 of the line before it. There is one
 for each trial, one for each comparison that a decision rests on, and one that closes a session.
-`sandbox.receipts` signs them; whoever has the public key can read and check them.
+`sandbox.receipts.chains` signs them; whoever has the public key can read and check them.
 
 What must stay secret for a while is committed to: the SHA-256 of `NONCE:VALUE` in ASCII, which an
 `Opening` in a closing receipt reveals (`printf NONCE:VALUE | sha256sum`).
@@ -58,7 +58,7 @@ class TrialPredicate(Predicate, frozen=True, kw_only=True, forbid_unknown_fields
     vault: str
     """Commitment to the vault's score, as JSON writes it; empty: it has none."""
     transcript: str
-    """Hash of all that the scorer was told and said, keyed: see `sandbox.transcript`."""
+    """Hash of all that the scorer was told and said, keyed: see `sandbox.trials.transcript`."""
     log: str
     reason: str
     """Hashes of the texts that the ledger has."""

@@ -13,13 +13,13 @@ from typing import Any
 import structlog
 
 from sandbox import limits
+from sandbox.containers.streams import Frame, Stream
+from sandbox.containers.uids import UidPairs
 from sandbox.engine import Engine
 from sandbox.engine_errors import Gone
 from sandbox.errors import EngineUnavailable, SandboxError
 from sandbox.log_reader import LogReader, last_line
 from sandbox.policy import AGENT_ROLES, Order, confined, differences, exec_spec, role_spec
-from sandbox.streams import Frame, Stream
-from sandbox.uids import UidPairs
 from sealed_task import frames
 
 log = structlog.get_logger(__name__)

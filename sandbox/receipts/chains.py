@@ -23,8 +23,8 @@ from securesystemslib.signer import CryptoSigner
 
 from sandbox.api import Chain, Check, Comparison, Verdict
 from sandbox.errors import BadRequest, Internal, NoSpace
-from sandbox.results import Record, check_key, write_whole
-from sandbox.statements import (
+from sandbox.files import write_whole
+from sandbox.receipts.statements import (
     PAYLOAD_TYPE,
     ClosingPredicate,
     ClosingStatement,
@@ -38,6 +38,7 @@ from sandbox.statements import (
     sha256,
     statement_of,
 )
+from sandbox.trials.results import Record, check_key
 
 
 @dataclass

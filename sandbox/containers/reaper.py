@@ -14,10 +14,10 @@ from typing import Any
 import structlog
 
 from sandbox.api import Reaped
+from sandbox.containers.uids import UidPairs
 from sandbox.engine import Engine
 from sandbox.errors import EngineUnavailable, SandboxError
 from sandbox.policy import LABEL
-from sandbox.uids import UidPairs
 
 log = structlog.get_logger(__name__)
 

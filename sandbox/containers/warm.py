@@ -7,11 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import structlog
 
-from sandbox.container import StartFailed, Undead
+from sandbox.containers.container import StartFailed, Undead
+from sandbox.containers.host import Host
+from sandbox.containers.quarantine import Quarantine
+from sandbox.containers.sets import ContainerSet, DataChanged, Plan
 from sandbox.errors import SandboxError
-from sandbox.host import Host
-from sandbox.quarantine import Quarantine
-from sandbox.sets import ContainerSet, DataChanged, Plan
 
 log = structlog.get_logger(__name__)
 

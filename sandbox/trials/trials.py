@@ -21,19 +21,19 @@ from sandbox.api import (
     TrialRequest,
     TrialResult,
 )
-from sandbox.candidate import check_candidate, warm_modules
-from sandbox.container import StartFailed, Undead
+from sandbox.containers.container import StartFailed, Undead
+from sandbox.containers.gpus import Gpus
+from sandbox.containers.host import Host
+from sandbox.containers.quarantine import Quarantine, cores_of, notation
+from sandbox.containers.sets import ContainerSet, DataChanged, Plan, policy_hash
+from sandbox.containers.warm import WarmSets
 from sandbox.engine_errors import START_ENGINE
 from sandbox.errors import BadRequest, Cancelled, EngineUnavailable, NoSpace
-from sandbox.gpus import Gpus
-from sandbox.host import Host
-from sandbox.quarantine import Quarantine, cores_of, notation
-from sandbox.relay import ScorerFailed
-from sandbox.results import Begun, Particulars, Record, Results, check_key
-from sandbox.sets import ContainerSet, DataChanged, Plan, policy_hash
-from sandbox.store import Data, StoredTask, TaskStore, data_name
-from sandbox.trial import Candidate, OurFault, Report, Scored, run_trial
-from sandbox.warm import WarmSets
+from sandbox.tasks.candidate import check_candidate, warm_modules
+from sandbox.tasks.store import Data, StoredTask, TaskStore, data_name
+from sandbox.trials.relay import ScorerFailed
+from sandbox.trials.results import Begun, Particulars, Record, Results, check_key
+from sandbox.trials.trial import Candidate, OurFault, Report, Scored, run_trial
 
 log = structlog.get_logger(__name__)
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 from sandbox.api import SCORER_IMAGE, TaskSettings
 from sandbox.config import Config, instance_of
+from sandbox.containers.uids import UidPairs
 from sandbox.engine import Engine, Image
 from sandbox.errors import RuntimeMissing, TooFewResources
-from sandbox.images import check_disjoint, fit_image
+from sandbox.images.roles import check_disjoint, fit_image
 from sandbox.policy import MIB
-from sandbox.uids import UidPairs
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ import msgspec
 
 from sandbox import limits
 from sandbox.api import TaskFiles
-from sandbox.container import RoleContainer, StartFailed, dispose
+from sandbox.containers.container import RoleContainer, StartFailed, dispose
+from sandbox.containers.host import Host
+from sandbox.containers.sets import cpuset
+from sandbox.containers.streams import Frame
 from sandbox.errors import BadTask, Internal
-from sandbox.host import Host
 from sandbox.log_reader import clean, last_line
 from sandbox.policy import LABEL, Order, Role, Volumes
-from sandbox.sets import cpuset
-from sandbox.store import Data, TaskStore, data_name
-from sandbox.streams import Frame
+from sandbox.tasks.store import Data, TaskStore, data_name
 from sealed_task import frames, values
 
 _REPORT_BYTES = 256 * 1024 * 1024

@@ -1,6 +1,5 @@
 """What trials came to: one file a trial, and its per-example values, which never leave here."""
 
-import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,8 +11,9 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from sandbox.api import Comparison, Outcome, SliceDifference, TaskSettings, TrialResult
-from sandbox.errors import BadRequest, NoSpace, UnknownTrial
-from sandbox.trial import Scored
+from sandbox.errors import BadRequest, UnknownTrial
+from sandbox.files import write_whole
+from sandbox.trials.trial import Scored
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -204,25 +204,3 @@ def _standard_error(values: NDArray[np.float64], block: NDArray[np.int64] | None
     if sums.size < 2:
         return 0.0
     return float(np.sqrt(np.sum(sums**2) * sums.size / (sums.size - 1)) / values.size)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all, also after a power cut."""
-    draft = path.with_name(path.name + ".draft")
-    try:
-        with draft.open("wb") as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as fault:
-        draft.unlink(missing_ok=True)
-        raise NoSpace(
-            f"The sandbox can't write its state: {fault.strerror}.", "Free space on its disk."
-        ) from None

@@ -19,8 +19,8 @@ from msgspec.structs import replace
 
 from sandbox.api import Task, TaskFiles, TaskSettings, task_hash
 from sandbox.errors import UnknownTask
+from sandbox.files import write_whole
 from sandbox.policy import Volumes
-from sandbox.results import write_whole
 
 
 class Data(Struct, frozen=True, kw_only=True):

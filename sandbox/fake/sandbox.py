@@ -38,7 +38,6 @@ from sandbox.api import (
     no_progress,
     task_hash,
 )
-from sandbox.candidate import check_candidate
 from sandbox.errors import (
     BadCandidate,
     BadRequest,
@@ -48,11 +47,12 @@ from sandbox.errors import (
     UnknownTask,
     UnknownTrial,
 )
-from sandbox.fake_candidate import EXAMPLES, directives, hashed_score, values_of, without_comments
-from sandbox.receipts import Receipts
-from sandbox.results import Particulars, Record, check_key
-from sandbox.settings import parse_program
-from sandbox.statements import sha256
+from sandbox.fake.candidate import EXAMPLES, directives, hashed_score, values_of, without_comments
+from sandbox.receipts.chains import Receipts
+from sandbox.receipts.statements import sha256
+from sandbox.tasks.candidate import check_candidate
+from sandbox.tasks.settings import parse_program
+from sandbox.trials.results import Particulars, Record, check_key
 
 _IN_PUBLIC = {Outcome.crash, Outcome.timeout, Outcome.over_memory, Outcome.over_output}
 """Outcomes that the fake ends training with; the others come later."""

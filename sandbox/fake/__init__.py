@@ -1,0 +1,1 @@
+"""The contract without an engine, for tests of the loop."""

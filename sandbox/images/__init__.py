@@ -1,0 +1,1 @@
+"""Images by id: the two roles', and those of a task that brings Dockerfiles."""

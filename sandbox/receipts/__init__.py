@@ -1,0 +1,1 @@
+"""What receipts say, and the chains that they are signed into."""
