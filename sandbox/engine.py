@@ -8,7 +8,6 @@ import contextlib
 import io
 import json
 import math
-import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,28 +19,12 @@ import requests
 import urllib3.exceptions
 
 from sandbox import limits
+from sandbox.connection import Connection, hijack
 from sandbox.deadline import within
 from sandbox.engine_errors import START_ENGINE, BuildFailed, Gone, meaning
 from sandbox.errors import EngineUnavailable, ImageUnfit, SandboxError
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Connection:
-    """A hijacked stream of the engine: the socket, and bytes that came with the answer's head."""
-
-    socket: socket.socket
-    first: bytes
-    response: Any
-    """Kept: the HTTP library closes the socket when it is collected."""
-
-    def close(self) -> None:
-        """Close our end; the engine then closes the container's stdin."""
-        with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)
-        self.response.close()
-        self.socket.close()
 
 
 @dataclass(frozen=True)
@@ -178,8 +161,17 @@ class Engine:
 
     def remove_volume(self, name: str) -> None:
         """Remove a volume; one that is gone is fine."""
+        self._remove(
+            lambda: self._api.remove_volume(name, force=True),
+            lambda: self._api.inspect_volume(name),
+        )
+
+    def _remove(self, act: Callable[[], object], look: Callable[[], object]) -> None:
+        """Remove something, and see that it is gone: whoever believed the answer would leak it."""
         with contextlib.suppress(Gone):
-            self._call(lambda: self._api.remove_volume(name, force=True))
+            self._call(act)
+            self._call(look)
+            raise EngineUnavailable("What was removed is there still.", "See the engine's log.")
 
     def volumes(self, labels: Mapping[str, str]) -> list[dict[str, Any]]:
         """Volumes with all of these labels."""
@@ -248,8 +240,10 @@ class Engine:
 
     def remove(self, container: str) -> None:
         """Remove by force, with anonymous volumes; a missing one is fine."""
-        with contextlib.suppress(Gone):
-            self._call(lambda: self._api.remove_container(container, force=True, v=True))
+        self._remove(
+            lambda: self._api.remove_container(container, force=True, v=True),
+            lambda: self._api.inspect_container(container),
+        )
 
     def containers(self, labels: Mapping[str, str]) -> list[dict[str, Any]]:
         """Containers with all of these labels, dead ones too."""
@@ -307,7 +301,7 @@ class Engine:
         """The container's stdin, with stdout and stderr multiplexed if `output`."""
         parameters = {"stdin": 1, "stream": 1, "stdout": int(output), "stderr": int(output)}
         return self._call(
-            lambda: _hijack(self._api.attach_socket(container, parameters)), Connection.close
+            lambda: hijack(self._api.attach_socket(container, parameters)), Connection.close
         )
 
     def execute(self, container: str, spec: Mapping[str, Any]) -> tuple[str, Connection]:
@@ -325,7 +319,7 @@ class Engine:
             )
         )
         connection = self._call(
-            lambda: _hijack(self._api.exec_start(identity, socket=True)), Connection.close
+            lambda: hijack(self._api.exec_start(identity, socket=True)), Connection.close
         )
         return identity, connection
 
@@ -348,19 +342,6 @@ def _client(base_url: str | None, timeout: int) -> docker.APIClient:
     if base_url:
         return docker.APIClient(base_url=base_url, version="auto", timeout=2 * timeout)
     return docker.from_env(version="auto", timeout=2 * timeout).api
-
-
-def _hijack(stream: Any) -> Connection:
-    # docker-py hands out the socket below a buffered reader that may hold first bytes already.
-    response = stream._response
-    raw = getattr(stream, "_sock", stream)
-    raw.setblocking(False)
-    first: bytes = b""
-    buffered = getattr(getattr(response.raw, "_fp", None), "fp", None)
-    if buffered is not None and hasattr(buffered, "peek"):
-        with contextlib.suppress(BlockingIOError, ValueError):
-            first = bytes(buffered.peek())
-    return Connection(raw, first, response)
 
 
 def _label_filter(labels: Mapping[str, str]) -> list[str]:

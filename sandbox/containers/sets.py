@@ -165,8 +165,6 @@ class ContainerSet:
             try:
                 self._engine.remove_volume(self.artifact)
             except SandboxError as fault:
-                for container in self._containers:
-                    container.removed = False  # what has the volume was not, whatever was answered
                 raise Undead(f"the artifact's volume can't be removed: {fault}") from None
 
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sandbox.engine import Connection
+from sandbox.connection import Connection
 from sandbox.log_reader import LogReader
 from sealed_task import frames
 

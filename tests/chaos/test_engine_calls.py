@@ -15,9 +15,10 @@ import pytest
 
 from sandbox import engine as engine_module
 from sandbox.config import Config
+from sandbox.connection import Connection
 from sandbox.containers.host import Host
 from sandbox.containers.probe import probe_order
-from sandbox.engine import Connection, Engine
+from sandbox.engine import Engine
 from sandbox.engine_errors import BuildFailed, Gone
 from sandbox.errors import EngineUnavailable, SandboxError
 from sandbox.policy import role_spec

@@ -200,17 +200,22 @@ def test_a_container_whose_making_is_not_answered_is_removed(
     assert behind.run("unanswered").outcome is Outcome.scored
 
 
-def test_a_removal_that_was_answered_and_not_done_is_done(make: Callable[..., Behind]) -> None:
-    """The volume that the container holds can't be removed: so the container is there still."""
+@pytest.mark.parametrize("path", ["DELETE .*/containers/", "DELETE .*/volumes/"])
+def test_a_removal_that_was_answered_and_not_done_is_done(
+    make: Callable[..., Behind], path: str
+) -> None:
+    """Of every container, and of the artifact: each is looked for, and removed once more."""
     behind = make()
-    lies = [babble]
+    told: set[bytes] = set()
 
-    def once(client, engine, head):  # type: ignore[no-untyped-def]
-        (lies.pop() if lies else honest)(client, engine, head)
+    def once_each(client, engine, head):  # type: ignore[no-untyped-def]
+        what = head.split(b" ", 2)[1]
+        (honest if what in told else babble)(client, engine, head)
+        told.add(what)
 
-    behind.proxy.tell("DELETE .*/containers/", once)
+    behind.proxy.tell(path, once_each)
     assert behind.run("told").outcome is Outcome.scored
-    wait_for(lambda: not lies)
+    wait_for(lambda: bool(told))
     wait_for(lambda: behind.left() == (0, 0, 0))
 
 

@@ -29,8 +29,8 @@ from sandbox.api import (
     TaskSettings,
     TrialRequest,
 )
+from sandbox.connection import Connection
 from sandbox.containers.streams import Frame, FrameReader, Stream
-from sandbox.engine import Connection
 from sandbox.errors import BadCandidate, BadRequest, BadTask
 from sandbox.log_reader import LogReader, last_line
 from sandbox.log_reader import one_line as reason_line

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, BinaryIO, cast
 
-from sandbox.engine import Connection
+from sandbox.connection import Connection
 from sandbox.errors import EngineUnavailable
 from sandbox.policy import Role
 from sealed_task import Predictors, frames, values

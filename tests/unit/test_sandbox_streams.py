@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sandbox.connection import Connection
 from sandbox.containers.streams import Frame, FrameReader, Stream
-from sandbox.engine import Connection
 from sandbox.log_reader import LogReader
 from sealed_task import frames
 from sealed_task.frames import Kind
