@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 # In CI a missing engine is a failure, not a skip.
 export REQUIRE_DOCKER ?= $(if $(CI),1,)
 
-.PHONY: help up down test test-all fuzz bench soak simulate local-model format lint lock images engine runsc browser venv clean
+.PHONY: help up down test test-all fuzz bench soak simulate local-model format checked ready lint lock images engine runsc browser venv clean
 
 help:
 	@echo "make up        check, build, start, and wait for the first score; again: go on"
@@ -35,15 +35,21 @@ up:
 down:
 	@scripts/down.sh
 
-test: lint engine runsc browser
-	@scripts/engine.sh compose
-	PYTHON=$(BIN)/python scripts/images.sh all
+test: checked
 	$(BIN)/python -m pytest -m "not slow and not bench"
 
-test-all: lint engine runsc browser
+test-all: checked
+	$(BIN)/python -m pytest
+
+# Linters run while images are built, and are heard of afterwards.
+checked: venv
+	@log=$$(mktemp); $(MAKE) --no-print-directory lint >$$log 2>&1 & lint=$$!; \
+	$(MAKE) --no-print-directory ready; \
+	failed=0; wait $$lint || failed=$$?; cat $$log; rm $$log; exit $$failed
+
+ready: engine runsc browser
 	@scripts/engine.sh compose
 	PYTHON=$(BIN)/python scripts/images.sh all
-	$(BIN)/python -m pytest
 
 fuzz: venv
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements/fuzz.txt

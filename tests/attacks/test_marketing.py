@@ -90,6 +90,7 @@ def test_control_profits_beside_the_log_are_found(
     assert lines(result, "found") == ["train/profits rehearsal/profits"]
 
 
+@pytest.mark.slow
 @pytest.mark.claim("answers-are-checked")
 @pytest.mark.parametrize("way", ["ones", "short"])
 def test_what_is_no_distribution_is_invalid(

@@ -127,6 +127,7 @@ def test_control_without_the_freezer_hogs_gain(bench: Bench, speed: Task, how: s
 # ---- what is not computed when it is asked -----------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.claim("speed-is-earned")
 @pytest.mark.parametrize("how", ["asked", "foreseen"])
 def test_memory_gains_nothing(bench: Bench, speed: Task, how: str) -> None:

@@ -118,6 +118,7 @@ def test_control_the_same_days_in_each_split_are_known(
     assert result.score > GAINED / 2
 
 
+@pytest.mark.slow
 @pytest.mark.claim("answers-are-checked")
 def test_what_is_no_number_is_no_position(bench: Bench, prepared_task: Callable[..., Task]) -> None:
     """A change of a position that nobody can tell, and so nobody pays for, is `invalid`."""

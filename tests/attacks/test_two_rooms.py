@@ -36,6 +36,7 @@ def test_control_an_honest_model_is_scored(honest: TrialResult) -> None:
     assert honest.score == pytest.approx(honest.rehearsal_score, abs=0.1)
 
 
+@pytest.mark.slow
 def test_control_what_the_baseline_shows_is_allowed(service: Service) -> None:
     """A `train.py` whose rooms lie apart is scored, and so is a candidate like it, but no worse."""
     apart = (LANGUAGE / "train.py").read_text()
@@ -53,9 +54,9 @@ def test_control_what_the_baseline_shows_is_allowed(service: Service) -> None:
     ("name", "constants"),
     [
         ("copy_next_token", {}),
-        ("copy_next_token", {"SHARE": 0.01}),
+        pytest.param("copy_next_token", {"SHARE": 0.01}, marks=pytest.mark.slow),
         ("hardest_tokens", {}),
-        ("learn_from_questions", {}),
+        pytest.param("learn_from_questions", {}, marks=pytest.mark.slow),
     ],
     ids=["copier", "copier of 1 %", "lottery", "learner"],
 )
@@ -81,8 +82,8 @@ def test_who_foretells_what_it_has_seen_is_dishonest(
     ("how", "outcome"),
     [
         ("kill", Outcome.crash),
-        ("hang", Outcome.timeout),
-        ("shape", Outcome.invalid),
+        pytest.param("hang", Outcome.timeout, marks=pytest.mark.slow),
+        pytest.param("shape", Outcome.invalid, marks=pytest.mark.slow),
     ],
 )
 def test_who_is_gone_in_room_b_has_no_score(

@@ -155,6 +155,7 @@ def test_a_stream_that_breaks_off_is_ours_if_a_trusted_probe_fails_too(
         assert (result.outcome, result.attempts) == (Outcome.scored, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.claim("losses-are-ours-when-a-probe-fails")
 def test_streams_that_always_break_off_end_error_after_three(make: Callable[..., Behind]) -> None:
     """The same fault of ours again and again is told as such; no candidate is blamed for it."""
@@ -181,7 +182,13 @@ def test_streams_that_always_break_off_end_error_after_three(make: Callable[...,
 # ---- answers that are lost ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("asked", ["POST .*/containers/create", "GET .*/containers/.*/json"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "POST .*/containers/create",
+        pytest.param("GET .*/containers/.*/json", marks=pytest.mark.slow),
+    ],
+)
 def test_a_container_whose_making_is_not_answered_is_removed(
     make: Callable[..., Behind], asked: str
 ) -> None:
@@ -258,6 +265,7 @@ def test_a_container_that_does_not_die_keeps_its_cores_and_the_run_goes_on(
     assert re.findall(r"\d+", behind.run("last", TELLS_ITS_CPUS).log) == [str(kept)]
 
 
+@pytest.mark.slow
 @pytest.mark.claim("undead-are-alone")
 def test_with_one_slot_the_run_waits_visibly_and_goes_on_by_itself(
     make: Callable[..., Behind],

@@ -49,7 +49,13 @@ def run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 @pytest.mark.claim("sleep-is-nobodys")
-@pytest.mark.parametrize("stage", [Stage.training, Stage.rehearsing, Stage.scoring])
+@pytest.mark.parametrize(
+    "stage",
+    [
+        Stage.training,
+        *(pytest.param(s, marks=pytest.mark.slow) for s in (Stage.rehearsing, Stage.scoring)),
+    ],
+)
 def test_a_trial_in_which_the_machine_slept_is_tried_again(run: Run, stage: Stage) -> None:
     """Once it stays awake the trial counts, and says that it was the second attempt."""
     result = run(QUICK, stage, 1)

@@ -116,9 +116,14 @@ BAD_TASKS: dict[str, tuple[Callable[[Path], None], int, str, str]] = {
     "not UTF-8": (_file("train.py", b"x = '\xff\xfe'"), 2, "UTF-8", "UTF-8"),
     "too large": (_file("train.py", TRAIN + "# more\n" * 20_000), 2, "bytes", "take"),
 }
+ALIKE = {"impossible setting", "memory beyond the machine's", "no load", "prepare raises"}
+"""Refused as one before it is; `make test-all` has them."""
 
 
-@pytest.mark.parametrize("name", BAD_TASKS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name in ALIKE else name for name in BAD_TASKS],
+)
 def test_a_bad_task_is_one_clear_error(person: Person, task: Path, host: Host, name: str) -> None:
     """A task that can't work ends the command with what is wrong and the next step.
 

@@ -98,6 +98,7 @@ def test_a_build_that_fails_tells_its_last_words(service: Service, tag: str) -> 
     }
 
 
+@pytest.mark.slow
 def test_an_image_of_its_own_needs_a_name_of_its_own(
     service: Service, tag: str, prepared: Callable[[TaskFiles], Task]
 ) -> None:

@@ -74,6 +74,7 @@ def failed(found: dict[str, Check]) -> set[str]:
     return {name for name, check in found.items() if check.verdict is Verdict.failed}
 
 
+@pytest.mark.slow
 def test_what_knows_nothing_is_scored_by_its_answers(measured: Measured) -> None:
     """Zeros, ones and the question's own numbers each cost what they are away from the truth."""
     tried = {kind: trial for kinds in measured.trivial.values() for kind, trial in kinds.items()}

@@ -157,6 +157,7 @@ def test_down_and_up_goes_on_with_the_same_run(stack: Stack, halted: dict[str, A
     assert len(stack.page("/runs.json")["items"]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.claim("stack-leaves-nothing")
 def test_stop_in_the_middle_leaves_no_container(stack: Stack, halted: dict[str, Any]) -> None:
     """SIGTERM ends the trial at hand; its containers and its artifact go with it."""

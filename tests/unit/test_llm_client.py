@@ -32,7 +32,7 @@ def ask(
 
 
 @pytest.mark.claim("replies-are-bounded")
-@pytest.mark.parametrize("scene", [scenes.DRIP, scenes.HANG])
+@pytest.mark.parametrize("scene", [scenes.DRIP, pytest.param(scenes.HANG, marks=pytest.mark.slow)])
 def test_a_call_has_a_deadline_whatever_comes(
     client: Client, monkeypatch: pytest.MonkeyPatch, scene: Scene
 ) -> None:
