@@ -24,6 +24,8 @@ from sealed_task import frames
 
 log = structlog.get_logger(__name__)
 
+_LOOK_SECONDS = 0.5
+
 
 class Undead(Exception):
     """A killed container is not confirmed dead: its slot can't be used until it is."""
@@ -262,3 +264,16 @@ def dispose(containers: list[RoleContainer]) -> None:
             log.warning("container not removed", container=container.id[:12], fault=str(fault))
             with contextlib.suppress(Exception):
                 container.stream.close()
+
+
+def put_away(container: RoleContainer) -> None:
+    """Remove a container that no set has, whatever its state, and so give back its uids.
+
+    An engine that fails is asked again for as long as a death may take: it may be restarting. What
+    is there still is left to the reaper.
+    """
+    deadline = time.monotonic() + limits.DEATH
+    dispose([container])
+    while not container.removed and time.monotonic() < deadline:
+        time.sleep(_LOOK_SECONDS)
+        dispose([container])

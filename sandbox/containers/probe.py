@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sandbox import limits
-from sandbox.containers.container import RoleContainer
+from sandbox.containers.container import RoleContainer, put_away
 from sandbox.containers.gpus import parse_listing
 from sandbox.containers.host import Host
 from sandbox.containers.sets import cpuset
@@ -64,7 +64,7 @@ def run_probe(host: Host, order: Order, program: Sequence[str], seconds: float) 
         hungry = container.ran_out_of_memory(since)
         return Probe(code, container.log.text(), ended - began, hungry)
     finally:
-        container.remove()
+        put_away(container)
 
 
 def gpu_uuids(host: Host) -> tuple[str, ...]:

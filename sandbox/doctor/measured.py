@@ -13,7 +13,7 @@ from importlib import resources
 from typing import Any
 
 from sandbox import limits
-from sandbox.containers.container import RoleContainer, StartFailed
+from sandbox.containers.container import RoleContainer, StartFailed, put_away
 from sandbox.containers.host import Host
 from sandbox.containers.probe import MEMORY_MIB, Probe, listed_gpus, probe_order, run_probe
 from sandbox.denied import attempts
@@ -257,7 +257,7 @@ def idle(host: Host) -> Iterator[RoleContainer]:
         container.start_program(["/bin/sleep", "30"])
         yield container
     finally:
-        container.remove()
+        put_away(container)
 
 
 def memory(host: Host) -> str:

@@ -10,7 +10,7 @@ import hashlib
 from importlib import resources
 
 from sandbox import limits
-from sandbox.containers.container import RoleContainer, StartFailed
+from sandbox.containers.container import RoleContainer, StartFailed, put_away
 from sandbox.containers.host import Host
 from sandbox.containers.probe import probe_order
 from sandbox.errors import EngineUnavailable
@@ -40,7 +40,7 @@ def fingerprint(host: Host, candidate: str) -> str:
             f"A candidate can't be read: {fault}.", "See `sealed doctor`."
         ) from None
     finally:
-        container.remove()
+        put_away(container)
     if answer is not None and len(answer.payload) == _BYTES:
         return bytes(answer.payload).hex()
     return hashlib.sha256(b"bytes\0" + data).hexdigest()

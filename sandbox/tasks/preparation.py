@@ -8,7 +8,7 @@ import msgspec
 
 from sandbox import limits
 from sandbox.api import TaskFiles
-from sandbox.containers.container import RoleContainer, StartFailed, dispose
+from sandbox.containers.container import RoleContainer, StartFailed, put_away
 from sandbox.containers.host import Host
 from sandbox.containers.sets import cpuset
 from sandbox.containers.streams import Frame
@@ -19,7 +19,6 @@ from sandbox.tasks.store import Data, TaskStore, data_name
 from sealed_task import frames, values
 
 _REPORT_BYTES = 256 * 1024 * 1024
-_LOOK_SECONDS = 0.5
 
 
 def make_data(host: Host, store: TaskStore, files: TaskFiles, image: str) -> Data:
@@ -82,16 +81,7 @@ def ask_about_data(
     except StartFailed as fault:
         raise Internal(f"The {role} role did not start: {fault}.", "See `sealed doctor`.") from None
     finally:
-        _remove(container)
-
-
-def _remove(container: RoleContainer) -> None:
-    """Remove it; an engine that fails is asked again for a while, for it may be restarting."""
-    deadline = time.monotonic() + limits.DEATH
-    dispose([container])
-    while not container.removed and time.monotonic() < deadline:
-        time.sleep(_LOOK_SECONDS)
-        dispose([container])
+        put_away(container)
 
 
 def _data(frame: Frame | None, output: str) -> Data:

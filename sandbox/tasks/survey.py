@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from sandbox import limits
 from sandbox.api import Check, Verdict
-from sandbox.containers.container import RoleContainer, StartFailed
+from sandbox.containers.container import RoleContainer, StartFailed, put_away
 from sandbox.containers.host import Host
 from sandbox.containers.probe import probe_order
 from sandbox.errors import Internal
@@ -99,7 +99,7 @@ def _search(host: Host, image: str, canaries: list[list[str]]) -> Searched:
             f"The agent image could not be searched: {fault}.", "See `sealed doctor`."
         ) from None
     finally:
-        container.remove()
+        put_away(container)
     if answer is None:
         raise Internal(
             f"The agent image could not be searched: {last_line(told) or 'no answer'}.",

@@ -226,6 +226,23 @@ def test_a_removal_that_was_answered_and_not_done_is_done(
     wait_for(lambda: behind.left() == (0, 0, 0))
 
 
+@pytest.mark.parametrize("lie", [refuse, babble])
+def test_a_probe_that_is_not_removed_at_once_gives_its_uids_back(
+    make: Callable[..., Behind], lie: Lie
+) -> None:
+    """No set has it, so whoever made it asks again."""
+    behind = make()
+    lies = [lie]
+
+    def once(client, engine, head):  # type: ignore[no-untyped-def]
+        (lies.pop() if lies else honest)(client, engine, head)
+
+    behind.proxy.tell("DELETE .*/containers/", once)
+    assert len(behind.service.fingerprint(QUICK)) == 64
+    assert not lies
+    assert behind.left() == (0, 0, 0)
+
+
 # ---- containers that do not die -----------------------------------------------------------------
 
 
