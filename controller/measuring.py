@@ -5,11 +5,19 @@ kill, and a step that is done twice has the effect of one.
 """
 
 from contextlib import suppress
-from itertools import groupby
 
 from msgspec.structs import replace
 
-from controller.decision import Ask, Evidence, Judgement, Look, Tried, is_finite
+from controller.decision import (
+    COUNTED,
+    Ask,
+    Evidence,
+    Judgement,
+    Look,
+    Tried,
+    counted,
+    is_finite,
+)
 from controller.decision.rules import baseline_trials, judge, judge_baseline
 from controller.ledger import Experiment, Ledger, Trial
 from controller.run import Run
@@ -65,7 +73,7 @@ def measure(run: Run, sandbox: Sandbox, experiment: Experiment, on_progress: OnP
 
 
 def _begin(run: Run, *, of: int, asked_by: int) -> None:
-    trial = len(run.ledger.trials(of)) + 1
+    trial = run.ledger.last_trial(of) + 1
     key = run.trial_key(of, trial)
     run.ledger.begin_trial(key, experiment=of, number=trial, asked_by=asked_by)
 
@@ -118,12 +126,15 @@ def _own(ledger: Ledger, number: int) -> list[Trial]:
 
 
 def _champions(ledger: Ledger, number: int) -> list[list[Trial]]:
-    """By champion, the present one last; its screen is left out where it has other trials."""
+    """By champion, the present one last; its screen is left out where it has other trials.
+
+    Of a champion with many trials the latest ones are `counted`.
+    """
     found = []
-    for champion, trials in groupby(ledger.champions_trials(number), lambda t: t.experiment):
-        scored = list(trials)
+    for champion in ledger.champions(number):
+        scored = ledger.scored_before(number, champion, COUNTED + 1)
         chosen = [t for t in scored if t.number > 1 or champion == 0]
-        found.append(chosen or scored)
+        found.append(counted(chosen or scored))
     return found
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from controller.ledger.rows import Experiment, Refusal
+from controller.ledger.rows import Experiment
 
 LEAST_KEPT = 5
 _QUANTILE = 1.96
@@ -46,37 +46,32 @@ class Proposer(Struct, frozen=True, kw_only=True):
 
 
 def proposers(
-    experiments: Iterable[Experiment], refusals: Iterable[Refusal], spent: Mapping[str, float]
+    recorded: Mapping[str, int],
+    kept: Iterable[Experiment],
+    refused: Mapping[str, int],
+    spent: Mapping[str, float],
 ) -> list[Proposer]:
-    """All of a run's, by name; the baseline is nobody's."""
-    made: dict[str, list[Experiment]] = {name: [] for name in spent}
-    refused: dict[str, int] = {}
-    for experiment in experiments:
-        if experiment.number > 0 and experiment.commit_id is not None:
-            made.setdefault(experiment.agent, []).append(experiment)
-    for refusal in refusals:
-        made.setdefault(refusal.agent, [])
-        refused[refusal.agent] = refused.get(refusal.agent, 0) + 1
-    return [
-        _proposer(name, made[name], refused.get(name, 0), spent.get(name)) for name in sorted(made)
-    ]
-
-
-def _proposer(
-    name: str, experiments: list[Experiment], refused: int, dollars: float | None
-) -> Proposer:
-    kept = [e for e in experiments if e.is_kept]
-    gains = [e.gain or 0.0 for e in kept]
-    errors = [e.standard_error or 0.0 for e in kept]
-    return Proposer(
-        name=name,
-        experiments=len(experiments),
-        kept=len(kept),
-        refused=refused,
-        gain=math.fsum(gains),
-        interval=_interval(gains, errors, len(experiments)),
-        dollars=dollars,
-    )
+    """All of a run's, by name: how many each has made, what was kept, refused, and spent on it."""
+    standing: dict[str, list[Experiment]] = {}
+    for experiment in kept:
+        if experiment.is_kept:
+            standing.setdefault(experiment.agent, []).append(experiment)
+    found = []
+    for name in sorted({*recorded, *refused, *spent}):
+        gains = [e.gain or 0.0 for e in standing.get(name, ())]
+        errors = [e.standard_error or 0.0 for e in standing.get(name, ())]
+        count = recorded.get(name, 0)
+        proposer = Proposer(
+            name=name,
+            experiments=count,
+            kept=len(gains),
+            refused=refused.get(name, 0),
+            gain=math.fsum(gains),
+            interval=_interval(gains, errors, count),
+            dollars=spent.get(name),
+        )
+        found.append(proposer)
+    return found
 
 
 def _interval(gains: list[float], errors: list[float], count: int) -> Interval | None:

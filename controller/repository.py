@@ -23,6 +23,7 @@ import os
 import re
 import shutil
 import zlib
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from datetime import datetime
 from io import BytesIO
@@ -101,6 +102,20 @@ class Repository:
     def experiment(self, number: int) -> str | None:
         """The commit of an experiment; None: there is none."""
         return self._read(_of_experiment(number))
+
+    def lost(self, commits: Mapping[int, str]) -> list[int]:
+        """The experiments that are not at the commit that they should be at."""
+        loose = {file.name for file in self._loose_experiments()}
+        return [
+            number
+            for number, commit in commits.items()
+            if commit
+            != (
+                self.experiment(number)
+                if str(number) in loose
+                else self._packed.get(_of_experiment(number))
+            )
+        ]
 
     def set_experiment(self, number: int, commit: str) -> None:
         self._set(_of_experiment(number), commit)

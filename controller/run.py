@@ -158,12 +158,13 @@ class Run:
 
     def _restore(self) -> None:
         """Make again what the repository lost, by a power cut or by hand."""
-        recorded = [e for e in self.ledger.experiments() if e.commit_id is not None]
-        for experiment in recorded:
-            if self.repository.experiment(experiment.number) != experiment.commit_id:
-                self.commit(experiment)
-        head = self.ledger.champion() or (recorded[0] if recorded else None)
-        if head is not None and self.repository.main() != head.commit_id:
+        recorded = self.ledger.commits()
+        for number in self.repository.lost(recorded):
+            self.commit(self.ledger.experiment(number))
+        if not recorded:
+            return
+        head = self.ledger.champion() or self.ledger.experiment(0)
+        if self.repository.main() != head.commit_id:
             self.set_main(head, str(head.commit_id))
         self.repository.tidy()
 

@@ -141,7 +141,12 @@ def status_of(folder: Path) -> Status:
             waits_for=last.detail if driven and last and last.halt in PASSING else None,
             models=models,
             costs=_costs(ledger, row.limits) if models else [],
-            proposers=proposers(ledger.experiments(), ledger.refusals(), ledger.spent()),
+            proposers=proposers(
+                ledger.recorded_by_agent(),
+                ledger.kept(),
+                ledger.refused_by_agent(),
+                ledger.spent(),
+            ),
             accepted=ledger.accepted(),
             wanted=ledger.wanted(),
             now=ledger.now() if driven else None,

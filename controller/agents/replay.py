@@ -27,7 +27,8 @@ class Replay:
         self._agents = Remembered(attrgetter("agent"))
 
     def propose(self, view: View) -> Candidate | Unfit | None:
-        others = sum(agent != self.name for agent in self._agents.of(view)[1:])
+        after_baseline = self._agents.of(view)[1:]
+        others = len(after_baseline) - after_baseline.count(self.name)
         number = view.proposals - others
         return self._items[number] if number < len(self._items) else None
 

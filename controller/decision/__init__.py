@@ -8,6 +8,7 @@ step of a decision. A score that is missing, NaN or infinite is no score under a
 import math
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -15,6 +16,15 @@ from sandbox.api import Comparison, Goal, Outcome, TaskSettings
 
 _ROUNDING = 1e-12
 """Of a mean of some thousand doubles, relative to it, with room to spare."""
+COUNTED = 32
+"""So many of a champion's trials count, the latest ones, and those of the experiment under way.
+
+A champion of a thousand experiments has a thousand trials, and each would be compared again in
+every experiment. More of them hardly help: of a gain's variance by seeds, the champion's 32 have a
+fifth where the candidate has eight trials, and by what all others have it could become none.
+"""
+
+T = TypeVar("T")
 
 
 class Decision(StrEnum):
@@ -75,12 +85,18 @@ class Evidence(Struct, frozen=True, kw_only=True):
     champions: Sequence[Sequence[float]]
     """Scores that kept champions had before, one sequence each, the present one's last.
 
-    A champion's own screen is left out where it has other trials: it was chosen for its luck.
+    A champion's own screen is left out where it has other trials: it was chosen for its luck. Of
+    the others, those that are `counted`.
     """
     looks: Sequence[Look]
     """In order; the first is the screen's."""
     candidate_bytes: int
     champion_bytes: int
+
+
+def counted(trials: Sequence[T]) -> list[T]:
+    """Of a champion's trials in order, those that a candidate is compared with."""
+    return list(trials[-COUNTED:])
 
 
 def has_score(outcome: Outcome | None, score: float | None) -> bool:

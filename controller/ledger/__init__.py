@@ -110,6 +110,22 @@ class Ledger(Calls, Trials):
         row = self._one("champion")
         return None if row is None else self.experiment(row["number"])
 
+    def kept(self) -> list[Experiment]:
+        """Kept candidates by number, those that were dethroned later too; not the baseline."""
+        return [self.experiment(row["number"]) for row in self._all("kept")]
+
+    def commits(self) -> dict[int, str]:
+        """Commits of the recorded experiments."""
+        return {row["number"]: row["commit_id"] for row in self._all("commits")}
+
+    def recorded_by_agent(self) -> dict[str, int]:
+        """How many experiments each agent has made; the baseline is nobody's."""
+        return {row["agent"]: row["count"] for row in self._all("recorded_by_agent")}
+
+    def refused_by_agent(self) -> dict[str, int]:
+        """How many proposals of each agent were refused."""
+        return {row["agent"]: row["count"] for row in self._all("refused_by_agent")}
+
     def scores(self) -> list[Scored]:
         """All scores by number, that of an experiment which is not decided yet included."""
         return [msgspec.convert(row, Scored, strict=False) for row in self._all("scores")]

@@ -87,22 +87,19 @@ SELECT number FROM experiments WHERE decision = 'kept' AND state = 'recorded'
 ORDER BY number DESC LIMIT 1;
 
 -- name: scores
--- As beside `experiments`, of those whose trials were all scored; nothing but indexes is read.
-SELECT t.experiment AS number,
-       coalesce((
-           SELECT avg(c.score) FROM trials AS c
-           WHERE c.asked_by = t.experiment AND c.experiment = t.experiment
-             AND (c.number > 1 OR t.experiment = 0)
-       ), t.score) AS score,
-       k.number IS NOT NULL AS kept
-FROM trials AS t LEFT JOIN
-    (SELECT number FROM experiments WHERE decision = 'kept'
-        AND number NOT IN (SELECT experiment FROM dethroned)) AS k ON k.number = t.experiment
-WHERE t.number = 1 AND t.score IS NOT NULL AND NOT EXISTS (
-    SELECT 1 FROM trials AS f
-    WHERE f.asked_by = t.experiment AND f.experiment = t.experiment AND f.outcome <> 'scored'
-)
-ORDER BY t.experiment;
+-- As beside `experiments`, of those whose trials were all scored: one walk through one index.
+SELECT asked_by AS number,
+       coalesce(avg(CASE WHEN number > 1 OR experiment = 0 THEN score END), max(score)) AS score,
+       asked_by IN (
+           SELECT number FROM experiments WHERE decision = 'kept'
+               AND number NOT IN (SELECT experiment FROM dethroned)
+       ) AS kept
+FROM trials
+WHERE asked_by = experiment
+GROUP BY asked_by
+HAVING max(CASE WHEN number = 1 THEN score END) IS NOT NULL
+   AND NOT coalesce(max(outcome <> 'scored'), 0)
+ORDER BY asked_by;
 
 -- name: candidates
 SELECT number, candidate FROM experiments WHERE number BETWEEN :first AND :last;
@@ -157,14 +154,26 @@ FROM trials WHERE asked_by = :asked_by AND outcome IS NULL;
 SELECT key, experiment, number, asked_by, outcome, score, vault_score, seconds
 FROM trials WHERE asked_by = :asked_by AND experiment <> asked_by ORDER BY number;
 
--- name: champions_trials
--- Of all that were champions when an experiment began, as they were then.
-SELECT t.key, t.experiment, t.number, t.asked_by, t.outcome, t.score, t.vault_score, t.seconds
-FROM trials AS t JOIN experiments AS e ON e.number = t.experiment
-WHERE e.decision = 'kept' AND t.outcome = 'scored' AND t.score IS NOT NULL
-  AND t.asked_by < :number
-  AND e.number NOT IN (SELECT experiment FROM dethroned WHERE asked_by < :number)
-ORDER BY t.experiment, t.number;
+-- name: last_trial
+SELECT coalesce(max(number), 0) AS number FROM trials WHERE experiment = :experiment;
+
+-- name: champions
+-- All that were champions when an experiment began, as it was then.
+SELECT number FROM experiments
+WHERE decision = 'kept' AND number < :number
+  AND number NOT IN (SELECT experiment FROM dethroned WHERE asked_by < :number)
+ORDER BY number;
+
+-- name: scored_before
+-- The latest ones of a candidate, of those that were asked for before an experiment began.
+SELECT key, experiment, number, asked_by, outcome, score, vault_score, seconds
+FROM trials
+WHERE experiment = :experiment AND asked_by < :before AND outcome = 'scored' AND score IS NOT NULL
+ORDER BY number DESC LIMIT :most;
+
+-- name: noise_floor
+SELECT score FROM trials
+WHERE asked_by = 0 AND experiment = 0 AND score IS NOT NULL ORDER BY number;
 
 -- name: insert_look
 INSERT INTO looks (experiment, number, candidate_trials, champion_trials, comparison)
@@ -215,7 +224,7 @@ SELECT key, experiment, number, asked_by, outcome, score, rehearsal_score, reaso
 FROM trials ORDER BY experiment, number;
 
 -- name: kept_trials
-SELECT t.key FROM trials AS t JOIN experiments AS e ON e.number = t.experiment
+SELECT t.key FROM experiments AS e CROSS JOIN trials AS t ON t.experiment = e.number
 WHERE e.decision = 'kept' ORDER BY t.experiment, t.number;
 
 -- name: insert_session
@@ -263,8 +272,27 @@ SELECT
         FROM sessions WHERE seen_at > :today) AS seconds_today;
 
 -- name: outcomes
-SELECT outcome, count(*) AS count FROM trials NATURAL JOIN telling
-WHERE experiment > 0 AND outcome IS NOT NULL GROUP BY outcome ORDER BY outcome;
+-- By the trial that tells, as in `telling`: the first that failed, else the first. Beside `min`,
+-- SQLite gives the outcome of the row that has it.
+SELECT outcome, count(*) AS count FROM (
+    SELECT outcome, min((outcome = 'scored') * 1000000 + number) FROM trials
+    WHERE asked_by = experiment AND experiment > 0 AND outcome IS NOT NULL GROUP BY asked_by
+) GROUP BY outcome ORDER BY outcome;
+
+-- name: kept
+SELECT number FROM experiments
+WHERE decision = 'kept' AND state = 'recorded' AND number > 0 ORDER BY number;
+
+-- name: commits
+SELECT number, commit_id FROM experiments WHERE commit_id IS NOT NULL ORDER BY number;
+
+-- name: recorded_by_agent
+-- The baseline is nobody's.
+SELECT agent, count(*) AS count FROM experiments WHERE state = 'recorded' AND number > 0
+GROUP BY agent;
+
+-- name: refused_by_agent
+SELECT agent, count(*) AS count FROM refusals GROUP BY agent;
 
 -- name: insert_call
 INSERT INTO calls (proposal, champion, turn, model, prompt_tokens, completion_tokens, nanodollars,

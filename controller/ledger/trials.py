@@ -24,14 +24,26 @@ class Trials(Store):
         """The champion's trials that an experiment asked for, in order."""
         return self._trials("top_ups", asked_by=asked_by)
 
-    def champions_trials(self, number: int) -> list[Trial]:
-        """Scored trials of all that were champions when an experiment began, as it was then."""
-        return self._trials("champions_trials", number=number)
+    def last_trial(self, experiment: int) -> int:
+        """The number of the last trial of an experiment's candidate; 0: it has none."""
+        row = self._one("last_trial", experiment=experiment)
+        return 0 if row is None else int(row["number"])
+
+    def champions(self, number: int) -> list[int]:
+        """All that were champions when an experiment began, as it was then; the last one is."""
+        return [row["number"] for row in self._all("champions", number=number)]
+
+    def scored_before(self, number: int, experiment: int, most: int) -> list[Trial]:
+        """The latest scored trials that a candidate had when experiment `number` began, in order.
+
+        `most`: so many at most.
+        """
+        found = self._trials("scored_before", experiment=experiment, before=number, most=most)
+        return found[::-1]
 
     def noise_floor(self) -> Noise | None:
         """Of the trials that the baseline began with; None: it had only one, or no score."""
-        found = self.trials(0)
-        scores = [t.score for t in found if t.asked_by == 0 and t.score is not None]
+        scores = [row["score"] for row in self._all("noise_floor")]
         return pooled([scores]) if len(scores) > 1 else None
 
     def looks(self, experiment: int) -> list[Look]:

@@ -1,6 +1,7 @@
 """The receipts of a run as a chain: each one signed, in its place, and closed at the end."""
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -34,17 +35,32 @@ class Chain:
 
     length: int
     trials: list[Placed] = field(default_factory=list)
-    comparisons: list[tuple[int, ComparisonPredicate]] = field(default_factory=list)
+    of: dict[int, list[Placed]] = field(default_factory=lambda: defaultdict(list))
+    """The trials of each experiment's candidate."""
+    asked: dict[int, list[Placed]] = field(default_factory=lambda: defaultdict(list))
+    """The trials that were run in the course of each experiment."""
+    compared: dict[str, dict[int, ComparisonPredicate]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    """By the key of a trial on the first side, the comparisons with their lines."""
     closings: list[tuple[int, ClosingPredicate]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    _by_key: dict[str, Placed] = field(default_factory=dict)
 
     def found(self, line: int | None, problem: str, experiment: int | None = None) -> None:
         """Note what is wrong."""
         self.findings.append(Finding(receipt=line, experiment=experiment, problem=problem))
 
+    def add(self, trial: Placed) -> None:
+        """Place the next trial; a key that comes again is another trial of the chain."""
+        self.trials.append(trial)
+        self.of[trial.experiment].append(trial)
+        self.asked[trial.asked_by].append(trial)
+        self._by_key.setdefault(trial.predicate.key, trial)
+
     def trial(self, key: str) -> Placed | None:
-        """The receipt of a trial by its key."""
-        return next((trial for trial in self.trials if trial.predicate.key == key), None)
+        """The receipt of a trial by its key, the first if there are more."""
+        return self._by_key.get(key)
 
 
 def read_chain(lines: Sequence[str], key: Key, run: str) -> Chain:
@@ -94,9 +110,10 @@ def _place(chain: Chain, line: int, predicate: Predicate, run: str) -> None:
         else:
             experiment, newest = int(key[1]), chain.trials[-1].asked_by if chain.trials else 0
             asked_by = max(experiment, newest)
-            chain.trials.append(Placed(line, experiment, int(key[2]), asked_by, predicate))
+            chain.add(Placed(line, experiment, int(key[2]), asked_by, predicate))
     elif isinstance(predicate, ComparisonPredicate):
-        chain.comparisons.append((line, predicate))
+        for first in predicate.first:
+            chain.compared[first][line] = predicate
     elif isinstance(predicate, ClosingPredicate):
         chain.closings.append((line, predicate))
 

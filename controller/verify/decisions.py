@@ -9,8 +9,19 @@ choose whom to compare with.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
-from controller.decision import Ask, Decision, Evidence, Judgement, Look, Tried, is_finite
+from controller.decision import (
+    COUNTED,
+    Ask,
+    Decision,
+    Evidence,
+    Judgement,
+    Look,
+    Tried,
+    counted,
+    is_finite,
+)
 from controller.decision.rules import judge, judge_baseline
 from controller.ledger import Experiment
 from controller.verify.chain import Chain, Placed
@@ -24,9 +35,14 @@ def check_decisions(
 ) -> Iterator[Finding]:
     """Where the rule would not have gone on or decided so."""
     kept: list[int] = []
+    fell: dict[int, int] = {}
+    """Champions that an audit caught, with the experiment in whose course it did."""
+    for trial in chain.trials:
+        if trial.predicate.outcome is Outcome.dishonest:
+            fell.setdefault(trial.experiment, trial.asked_by)
     for experiment in experiments:
         number = experiment.number
-        champions = [k for k in kept if not _fell(chain, k, before=number)]
+        champions = [k for k in kept if fell.get(k, number) >= number]
         champion = champions[-1] if champions else None
         if experiment.parent != champion:
             yield Finding(
@@ -38,16 +54,6 @@ def check_decisions(
             yield from _Replay(experiment, champions, candidates, chain).findings()
         if experiment.decision is Decision.kept:
             kept.append(number)
-
-
-def _fell(chain: Chain, champion: int, *, before: int) -> bool:
-    """Whether an audit caught a champion before an experiment began."""
-    return any(
-        trial.experiment == champion
-        and trial.asked_by < before
-        and trial.predicate.outcome is Outcome.dishonest
-        for trial in chain.trials
-    )
 
 
 @dataclass
@@ -104,15 +110,12 @@ class _Replay:
         number = self.experiment.number
         steps: list[tuple[int, Placed | ComparisonPredicate, Ask]] = [
             (t.line, t, Ask.candidate if t.experiment == number else Ask.champion)
-            for t in self.chain.trials
-            if t.asked_by == number
+            for t in self.chain.asked[number]
         ]
-        keys = {t.predicate.key for t in self.chain.trials if t.experiment == number}
-        steps += [
-            (line, compared, Ask.comparison)
-            for line, compared in self.chain.comparisons
-            if keys.intersection(compared.first)
-        ]
+        compared: dict[int, ComparisonPredicate] = {}
+        for trial in self.chain.of[number]:
+            compared |= self.chain.compared[trial.predicate.key]
+        steps += [(line, signed, Ask.comparison) for line, signed in compared.items()]
         return sorted(steps, key=lambda step: step[0])
 
     def _judge(self) -> Judgement | Ask:
@@ -142,15 +145,14 @@ class _Replay:
         """As `measuring` takes them: without their screens, where they have other trials."""
         found = []
         for champion in self.champions:
-            scored = [
+            latest = (
                 trial
-                for trial in self.chain.trials
-                if trial.experiment == champion
-                and trial.asked_by < self.experiment.number
-                and _is_scored(trial)
-            ]
+                for trial in reversed(self.chain.of[champion])
+                if trial.asked_by < self.experiment.number and _is_scored(trial)
+            )
+            scored = list(islice(latest, COUNTED + 1))[::-1]
             chosen = [trial for trial in scored if trial.number > 1 or champion == 0]
-            found.append(chosen or scored)
+            found.append(counted(chosen or scored))
         return found
 
     def _keys(self) -> tuple[list[str], list[str]]:

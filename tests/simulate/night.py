@@ -4,7 +4,7 @@ from functools import partial
 
 from msgspec import Struct
 
-from controller.decision import Decision, scores_of
+from controller.decision import Decision, counted, scores_of
 from controller.decision.rules import baseline_trials
 from controller.task_check.played import play
 from sandbox.api import TaskSettings
@@ -44,7 +44,7 @@ def night(world: World, settings: TaskSettings, history: History, candidates: in
             partial(_score, champion, history),
             paired_error(program, champion),
         )
-        champions[-1] = [*champions[-1], *scores_of(found.top_ups)]
+        champions[-1] = counted([*champions[-1], *scores_of(found.top_ups)])
         tally.candidates += 1
         tally.trials += len(found.candidate) + len(found.top_ups)
         told = scores_of(found.candidate)[0]

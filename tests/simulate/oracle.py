@@ -12,7 +12,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from controller.decision import Decision, Evidence, Judgement, scores_of
+from controller.decision import Decision, Evidence, Judgement, counted, scores_of
 from controller.decision.noise import Noise, pooled
 from controller.decision.rules import baseline_trials
 from controller.ledger import Experiment, State
@@ -101,7 +101,7 @@ class Oracle:
         found, judgement = play(
             self._settings, self._champions, lambda: score, self._of_champion, error
         )
-        self._champions[-1] = [*self._champions[-1], *scores_of(found.top_ups)]
+        self._champions[-1] = counted([*self._champions[-1], *scores_of(found.top_ups)])
         made = _experiment(len(self.seen), score, judgement)
         told = self._tell(made, self._champion)
         if judgement.decision is Decision.kept:

@@ -51,6 +51,7 @@ RESULT = TrialResult(
     attempts=1,
 )
 KEPT = Judgement(decision=Decision.kept, reason="better", gain=0.25, standard_error=0.125)
+LOST = Judgement(decision=Decision.discarded, reason="")
 
 
 @pytest.fixture
@@ -184,13 +185,12 @@ def test_an_unknown_experiment_is_not_found(ledger: Ledger) -> None:
 
 def test_the_tally_counts(ledger: Ledger) -> None:
     """Experiments without the baseline; errors and refusals since the last good one."""
-    lost = Judgement(decision=Decision.discarded, reason="")
     ledger.begin_session()
     finish(ledger)
     outcomes = [Outcome.error, Outcome.scored, Outcome.dishonest, Outcome.error, Outcome.error]
     for n, outcome in enumerate(outcomes):
         propose(ledger, f"candidate {n}")
-        finish(ledger, outcome, KEPT if outcome is Outcome.scored else lost)
+        finish(ledger, outcome, KEPT if outcome is Outcome.scored else LOST)
     ledger.refuse(agent="search", hypothesis="", reason="")
     tally = ledger.tally()
     assert (tally.experiments, tally.kept, tally.dishonest, tally.refused) == (5, 1, 1, 1)
@@ -198,6 +198,20 @@ def test_the_tally_counts(ledger: Ledger) -> None:
     assert ledger.outcomes() == {Outcome.dishonest: 1, Outcome.error: 3, Outcome.scored: 1}
     ledger.begin_session()
     assert ledger.tally().refused == 1
+
+
+def test_agents_have_what_they_made(ledger: Ledger) -> None:
+    """The baseline and what is not recorded are nobody's."""
+    finish(ledger)
+    for n in range(3):
+        propose(ledger, f"candidate {n}")
+        finish(ledger, judgement=KEPT if n == 1 else LOST)
+    propose(ledger, "under way")
+    ledger.refuse(agent="replay", hypothesis="", reason="")
+    assert ledger.recorded_by_agent() == {"search": 3}
+    assert ledger.refused_by_agent() == {"replay": 1}
+    assert [experiment.number for experiment in ledger.kept()] == [2]
+    assert ledger.commits() == {number: f"{number:040x}" for number in range(4)}
 
 
 def test_a_session_ends_with_its_reason_or_was_killed(ledger: Ledger) -> None:

@@ -7,9 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from controller.decision import Decision
-from controller.ledger import Experiment, Refusal
+from controller.ledger import Experiment
 from controller.proposers import LEAST_KEPT, Proposer, proposers
-from tests.unit.test_controller_visible import BASELINE, LOSER
+from tests.unit.test_controller_visible import LOSER
 
 
 def made(agent: str, gains: list[float | None], error: float = 0.0) -> list[Experiment]:
@@ -29,21 +29,24 @@ def made(agent: str, gains: list[float | None], error: float = 0.0) -> list[Expe
 
 def only(experiments: list[Experiment]) -> Proposer:
     """Of a run with one proposer."""
-    (found,) = proposers([BASELINE, *experiments], [], {})
+    (found,) = proposers({"a": len(experiments)}, kept(experiments), {}, {})
     return found
 
 
+def kept(experiments: list[Experiment]) -> list[Experiment]:
+    """As a ledger gives them: those that fell later included."""
+    return [e for e in experiments if e.decision is Decision.kept]
+
+
 def test_each_has_its_experiments_gains_refusals_and_dollars() -> None:
-    """The baseline and what is not recorded are nobody's; what was not kept gained nothing."""
-    refusal = Refusal(
-        number=1, experiment=3, agent="llm:b", hypothesis="", reason="", refused_at=""
-    )
-    unfinished = replace(LOSER, number=9, commit_id=None)
-    experiments = [BASELINE, *made("search", [0.25, None]), *made("llm:a", [0.5]), unfinished]
-    a, b, search = proposers(experiments, [refusal], {"llm:a": 0.125})
+    """One that only was refused is there too; what fell later gained nothing."""
+    fallen = replace(made("search", [0.75])[0], dethroned_by=9)
+    experiments = [*made("search", [0.25, None]), *made("llm:a", [0.5]), fallen]
+    recorded = {"search": 3, "llm:a": 1}
+    a, b, search = proposers(recorded, kept(experiments), {"llm:b": 1}, {"llm:a": 0.125})
     assert (a.name, a.experiments, a.kept, a.gain, a.dollars) == ("llm:a", 1, 1, 0.5, 0.125)
     assert (b.name, b.experiments, b.refused, b.gain, b.dollars) == ("llm:b", 0, 1, 0.0, None)
-    assert (search.experiments, search.kept, search.gain) == (2, 1, 0.25)
+    assert (search.experiments, search.kept, search.gain) == (3, 1, 0.25)
 
 
 def test_with_few_kept_there_is_no_interval() -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from controller.ledger import Experiment
+from controller.decision import COUNTED
+from controller.ledger import Experiment, Ledger
+from controller.measuring import evidence
 from controller.verify import verify
 from sandbox.api import Outcome, TrialRequest
 from sandbox.fake.sandbox import FakeSandbox
@@ -49,6 +51,22 @@ def test_an_honest_run_of_many_trials_is_what_it_says(folder: Path) -> None:
     assert found.findings == []
     assert decisions.count("kept") >= 3  # type: ignore[arg-type]
     assert found.trials > found.experiments + 10
+
+
+@pytest.mark.claim("decisions-are-made-again")
+def test_a_champion_of_many_trials_is_compared_by_its_latest(folder: Path) -> None:
+    """What an experiment costs does not grow with how long its champion has been one."""
+    lucky = candidates(*(f"score=0.{97000 + n} noise=0.05 spread=0.02" for n in range(60)))
+    experiments = went(FakeSandbox(), *lucky)
+    with Ledger(folder / "ledger.sqlite", writing=False) as ledger:
+        champion, looks = int(experiments[-1].parent or 0), ledger.looks(experiments[-1].number)
+        assert ledger.last_trial(champion) > 2 * COUNTED
+        assert looks[0].champion_trials == COUNTED
+        latest = [t.number for t in ledger.trials(champion) if t.asked_by < experiments[-1].number]
+        found = evidence(ledger, experiments[-1]).champions[-1]
+        scores = {t.number: t.score for t in ledger.trials(champion)}
+        assert found == [scores[number] for number in latest[-COUNTED:]]
+    assert verify(folder, None).findings == []
 
 
 @pytest.mark.claim("decisions-are-made-again")
