@@ -9,8 +9,8 @@ c   the relay, over a bare attach to a container that runs `cat`: seconds of a s
     its answer, over those of an echo; and MB/s of questions and answers, over MB/s echoed. A byte
     counts once: relayed from one container to another, or sent to one and back, it passes the
     engine twice
-d   seconds of CPU that the loop takes for an experiment, with trials of the fake sandbox: at 10,000
-    experiments over at 10; likewise with the search, and of opening a run,
+d   seconds of CPU that the loop takes for an experiment, with trials of the fake sandbox: at 1,000
+    and 10,000 experiments over at 10; likewise with the search, and of opening a run,
     of `sealed status` and of the page; and MB that such a run takes on the disk
 
 Then, for each task of `tasks/`, seconds of a trial of its own `train.py`: training, rehearsing
@@ -54,6 +54,7 @@ GOALS = {
     "b over budget, worst s": "under 0.5",
     "c MB/s": "at least 0.5",
     "d loop, s": "under 2",
+    "d loop with search, s": "under 2",
 }
 
 _numbers = itertools.count()

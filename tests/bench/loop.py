@@ -102,8 +102,13 @@ def loop_costs() -> dict[str, dict[str, float]]:
                 found.setdefault(name, []).append(_cost(act))
         sizes = [(path.name, _size(path)) for path in sorted(folder.iterdir())]
     rows = {
-        f"d {name}, s": {"value": costs[-1], "base": costs[0], "ratio": costs[-1] / costs[0]}
+        f"d {name}, s" + ("" if count == AT[-1] else f", at {count:,}"): {
+            "value": cost,
+            "base": costs[0],
+            "ratio": cost / costs[0],
+        }
         for name, costs in sorted(found.items())
+        for count, cost in zip(AT[1:], costs[1:], strict=True)
     }
     return rows | {f"d {name}, MB": {"value": size / 1e6} for name, size in sizes if size}
 
