@@ -13,6 +13,7 @@ from sandbox.containers.host import Host
 from sandbox.containers.reaper import reap
 from sandbox.errors import BadRequest, SandboxError
 from sandbox.logs import configure
+from sandbox.memory import keep_flat
 from sandbox.server import serve
 from sandbox.service import Service
 
@@ -48,6 +49,7 @@ def main() -> int:
         "--on-demand", action="store_true", help="end when the last client has left"
     )
     arguments = parser.parse_args()
+    keep_flat()
     configure("sandbox")
     # Else a container's first process would not hear it before it serves.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
