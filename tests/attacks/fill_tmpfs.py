@@ -6,10 +6,10 @@
 # canaries = ["written > 268435456", "files > 16384"]
 # defences = ["HostConfig.Tmpfs"]
 # control = "flip"
+# budget_seconds = 8
 #
 # [gvisor]
 # because = "it ignores `nr_inodes`: there memory bounds files"
-# budget_seconds = 8
 # canaries = ["written > 268435456"]
 # ///
 """Attack: fill a place to write (bounded at a fifth more than is allowed): bytes, then inodes.

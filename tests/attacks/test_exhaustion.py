@@ -144,10 +144,10 @@ PLACES = [
 @pytest.mark.claim("limits-hold")
 @pytest.mark.parametrize("place", first_now(*PLACES), ids=lambda place: place.path)
 def test_a_tmpfs_is_full_when_it_should_be(
-    bench: Bench, rooms: Task, place: _Place, runtime: str
+    bench: Bench, unhurried: Task, place: _Place, runtime: str
 ) -> None:
     """Places to write take their quota, and no more."""
-    result = bench.run(place.attack(), rooms)
+    result = bench.run(place.attack(), unhurried)
     assert 0 < number(result, "written") <= place.size
     # gVisor ignores `nr_inodes` of a tmpfs, as the doctor says: there memory bounds files.
     inodes = place.most_files if runtime == "runsc" else place.inodes
@@ -156,7 +156,7 @@ def test_a_tmpfs_is_full_when_it_should_be(
 
 @pytest.mark.parametrize("place", first_now(*PLACES), ids=lambda place: place.path)
 def test_control_without_a_size_a_tmpfs_takes_more(
-    bench: Bench, rooms: Task, place: _Place
+    bench: Bench, unhurried: Task, place: _Place
 ) -> None:
     """Without quotas the attack comes to its own bound."""
 
@@ -166,7 +166,7 @@ def test_control_without_a_size_a_tmpfs_takes_more(
             spec["HostConfig"]["Tmpfs"] = {"/tmp": "rw,mode=1777", "/cache": "rw,mode=1777"}
 
     bench.weaken(boundless)
-    result = bench.run(place.attack(), rooms)
+    result = bench.run(place.attack(), unhurried)
     assert number(result, "written") == place.most_bytes
     assert number(result, "files") == place.most_files
 
