@@ -130,7 +130,14 @@ def test_a_key_that_is_rejected_ends_the_run_with_the_next_step(client: Client) 
 
 @pytest.mark.claim("replies-are-bounded")
 @pytest.mark.parametrize(
-    "scene", [scenes.HANG, scenes.DISCONNECT, scenes.MALFORMED, scenes.FLOOD, scenes.DRIP]
+    "scene",
+    [
+        scenes.HANG,
+        scenes.DISCONNECT,
+        scenes.MALFORMED,
+        scenes.FLOOD,
+        pytest.param(scenes.DRIP, marks=pytest.mark.slow),
+    ],
 )
 def test_what_breaks_off_is_asked_again_and_counts_at_its_worst(
     client: Client, scene: Scene, monkeypatch: pytest.MonkeyPatch
