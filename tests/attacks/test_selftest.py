@@ -51,6 +51,7 @@ def test_every_attack_gains_nothing(selftest: Selftest, name: str, runtime: str)
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")  # numpy's, of a mean
 @pytest.mark.parametrize("name", [attack.name for attack in FLIPPED])
 def test_control_without_its_defence_it_gains(service: Service, name: str) -> None:
     """With the settings and rules that it names taken out, its canary appears."""
