@@ -51,7 +51,10 @@ def test_every_attack_gains_nothing(selftest: Selftest, name: str, runtime: str)
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")  # numpy's, of a mean
+@pytest.mark.filterwarnings(
+    "ignore:overflow encountered:RuntimeWarning",  # numpy's, of a mean
+    "ignore:unclosed <socket.* family=1,:ResourceWarning",  # of sets that are not removed
+)
 @pytest.mark.parametrize("name", [attack.name for attack in FLIPPED])
 def test_control_without_its_defence_it_gains(service: Service, name: str) -> None:
     """With the settings and rules that it names taken out, its canary appears."""

@@ -50,9 +50,11 @@ def _mounts(spec: Spec, order: Order) -> None:
 
 def _no_ulimits(spec: Spec, order: Order) -> None:
     if order.role is Role.trainer:
-        boundless = ("memlock", "fsize", "core")
+        # An engine without CAP_SYS_RESOURCE can't give more than it has, and it has some megabytes
+        # to lock. What is not named is as the engine has it.
+        high = {"core": -1, "fsize": -1, "memlock": 1 << 20}
         spec["HostConfig"]["Ulimits"] = [
-            {"Name": name, "Soft": -1, "Hard": -1} for name in boundless
+            {"Name": name, "Soft": limit, "Hard": limit} for name, limit in high.items()
         ]
 
 
