@@ -7,7 +7,7 @@ from pathlib import Path
 from controller.ledger import Halt, Ledger, State
 from sandbox.api import Stage
 from sandbox.engine import Engine
-from sandbox.policy import Role
+from sandbox.policy import LABEL, Role
 from tests.support.own_engine import OwnEngine
 from tests.support.services import Services
 from tests.support.tasks import TINY
@@ -111,7 +111,13 @@ class Walk(Services):
         """See `Services`; once the run is at its limit."""
         self.until(self._halted, "the run is at its limit")
         self.until(self.answers, "the sandbox is up again")
+        self.until(self._at_rest, "what a dead engine did not remove is removed")
         super().end()
+
+    def _at_rest(self) -> bool:
+        """Whether all containers are alive: a task's data can't go while others hold it."""
+        found = self.engine.containers({LABEL + "instance": self.instance})
+        return all(container["State"] == "running" for container in found)
 
     def _halted(self) -> bool:
         with Ledger(self.run / "ledger.sqlite", writing=False) as ledger:
