@@ -180,12 +180,14 @@ class Service:
         """See `api.Sandbox`."""
         with self.trials.slot:
             self.trials.warm.drop()
-            data, unused = self._store.forget(task)
+            data, shared = self._store.data_of(task)
+            # The task is last: what an engine does not remove now, the same call removes later.
             self._host.engine.remove_volume(self._store.baseline_volume(task))
-            if unused:
-                self._store.forget_data(data)
+            if not shared:
                 for name in self._store.volumes(data).of_data():
                     self._host.engine.remove_volume(name)
+                self._store.forget_data(data)
+            self._store.forget(task)
 
     def _check_volumes(self, stored: StoredTask) -> None:
         missing = self._missing_volumes(stored.data)

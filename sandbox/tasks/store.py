@@ -144,12 +144,16 @@ class TaskStore:
         ]
         return sorted(stored, key=lambda task: task.prepared_at, reverse=True)
 
-    def forget(self, task: str) -> tuple[str, bool]:
-        """Remove a task; returns its data's name, and whether no other task uses that."""
-        stored = self.get(task)
+    def data_of(self, task: str) -> tuple[str, bool]:
+        """The name of a task's data, and whether another task uses it, too."""
+        data = self.get(task).data
+        others = (self.get(other.hash).data for other in self.all() if other.hash != task)
+        return data, data in others
+
+    def forget(self, task: str) -> None:
+        """Remove a task; its data is another matter."""
+        self.get(task)
         (self._tasks / f"{task}.json").unlink()
-        others = (self.get(other.hash).data for other in self.all())
-        return stored.data, stored.data not in others
 
     def forget_data(self, name: str) -> None:
         """Remove manifest and salt: the next `prepare` splits anew."""

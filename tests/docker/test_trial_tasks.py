@@ -15,7 +15,14 @@ from sandbox.containers.host import Host
 from sandbox.containers.probe import probe_order
 from sandbox.containers.reaper import reap
 from sandbox.engine import Engine
-from sandbox.errors import DataAltered, ImageUnfit, SandboxError, TooFewResources, UnknownTrial
+from sandbox.errors import (
+    DataAltered,
+    EngineUnavailable,
+    ImageUnfit,
+    SandboxError,
+    TooFewResources,
+    UnknownTrial,
+)
 from sandbox.policy import LABEL, PYTHON
 from sandbox.service import Service
 from sandbox.trials.results import Results
@@ -199,8 +206,13 @@ def test_what_the_engine_can_not_give_is_refused(
 # ---- leftovers --------------------------------------------------------------------------------
 
 
-def test_nothing_is_left_of_a_sandbox(engine: Engine, tmp_path: Path) -> None:
-    """A sandbox that closes leaves data and baseline; after `forget` it leaves nothing at all."""
+def test_nothing_is_left_of_a_sandbox(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sandbox that closes leaves data and baseline; after `forget` it leaves nothing at all.
+
+    An engine that refuses in the middle of that is asked again by the same call.
+    """
     host = Host.of(Config(home=tmp_path / "h", socket=tmp_path / "s"), engine)
     service = Service(host, keep_warm=True)
     try:
@@ -219,6 +231,17 @@ def test_nothing_is_left_of_a_sandbox(engine: Engine, tmp_path: Path) -> None:
     roles = sorted(v["Labels"][LABEL + "role"] for v in engine.volumes(mine))
     assert roles == ["baseline", "data", "data", "data"]
     again = Service(host, keep_warm=False)
+    remove = engine.remove_volume
+
+    def refuses(name: str) -> None:
+        if name.endswith("-sealed"):
+            raise EngineUnavailable("volume is in use", "")
+        remove(name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(host.engine, "remove_volume", refuses)
+        with pytest.raises(EngineUnavailable):
+            again.forget(task.hash)
     again.forget(task.hash)
     again.close()
     assert engine.volumes(mine) == []

@@ -177,9 +177,11 @@ def test_data_is_forgotten_with_its_last_task(store: TaskStore) -> None:
     first = store.keep(FILES, SETTINGS, DATA)
     second = store.keep(changed(train="other"), SETTINGS, DATA)
     stranger = store.keep(changed(prepare="other"), SETTINGS, DATA)
-    assert store.forget(first.hash) == (data_name(FILES), False)
+    assert store.data_of(first.hash) == (data_name(FILES), True)
+    store.forget(first.hash)
     assert store.find(first.hash) is None
-    assert store.forget(second.hash) == (data_name(FILES), True)
+    assert store.data_of(second.hash) == (data_name(FILES), False)
+    store.forget(second.hash)
     assert [task.hash for task in store.all()] == [stranger.hash]
 
 
