@@ -106,16 +106,12 @@ class Repository:
     def lost(self, commits: Mapping[int, str]) -> list[int]:
         """The experiments that are not at the commit that they should be at."""
         loose = {file.name for file in self._loose_experiments()}
-        return [
-            number
-            for number, commit in commits.items()
-            if commit
-            != (
-                self.experiment(number)
-                if str(number) in loose
-                else self._packed.get(_of_experiment(number))
-            )
-        ]
+
+        def stored(number: int) -> str | None:  # what is packed has no file to look for
+            ref = _of_experiment(number)
+            return self._read(ref) if str(number) in loose else self._packed.get(ref)
+
+        return [number for number, commit in commits.items() if stored(number) != commit]
 
     def set_experiment(self, number: int, commit: str) -> None:
         self._set(_of_experiment(number), commit)
